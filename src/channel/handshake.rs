@@ -1,0 +1,355 @@
+//! The handshake: four messages, always mutual, as states that consume themselves.
+//!
+//! ```text
+//! host                                           device
+//! HostHandshake::start      ── M1 ──▶  DeviceHandshake::receive_m1
+//! HostHandshake::receive_m2 ◀── M2 ──
+//!                           ── M3 ──▶  DeviceAwaitsM3::receive_m3
+//! HostAwaitsReady::receive  ◀── M4 (READY record) ──
+//! ```
+//!
+//! A failed call leaves nothing: the state is gone, its secrets are erased, and a new handshake is needed.
+
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use super::{
+    clock::{Clock, Timestamp},
+    message::{
+        M1, M2_CLEAR_BYTES, M2Sealed, M3Sealed, MAX_ATTESTATION_BYTES, MAX_LABEL_BYTES, MessageType, SessionPolicy,
+        header, split_m2,
+    },
+    record::Direction,
+    schedule::{HandshakeSecret, RoleKeys},
+    session::{ChannelSession, Peer, Setup},
+    suite::{EphemeralKem, TAG_BYTES, encapsulate},
+    transcript::{Transcript, TranscriptHash},
+};
+use crate::{
+    Error, Result,
+    error::HandshakeFailure,
+    identity::{Identity, KeyId, PublicKey, TrustPolicy},
+};
+
+/// Decides on a device's driver attestation: the bytes it sent (maybe none) and the key it proved.
+/// An error's text ends up in [`HandshakeFailure::Attestation`].
+pub type AttestationCheck = dyn Fn(&[u8], &PublicKey) -> Result<(), String> + Send + Sync;
+
+/// What a host brings to a handshake.
+#[derive(Clone)]
+pub struct HostConfig {
+    /// Whom this end is.
+    pub identity: Arc<Identity>,
+    /// A name for the peer's logs, at most 255 bytes. It proves nothing.
+    pub label: String,
+    /// Which devices are accepted.
+    pub trust: TrustPolicy,
+    /// The one device that shall answer; others refuse, and are refused.
+    pub expected_device: Option<KeyId>,
+    /// The session's lifetime and epoch size.
+    pub policy: SessionPolicy,
+    /// Judges the attestation in M2. Without one it is carried but not believed: see [`Peer::attestation`].
+    pub attestation_check: Option<Arc<AttestationCheck>>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// What a device brings to a handshake.
+#[derive(Clone)]
+pub struct DeviceConfig {
+    /// Whom this end is.
+    pub identity: Arc<Identity>,
+    /// A name for the peer's logs, at most 255 bytes. It proves nothing.
+    pub label: String,
+    /// Which hosts are accepted.
+    pub trust: TrustPolicy,
+    /// The longest lifetime a host may ask for, in seconds.
+    pub max_ttl_seconds: u32,
+    /// The driver attestation to present; may be empty, at most 64 KiB.
+    pub attestation: Vec<u8>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// The host, waiting for M2.
+pub struct HostHandshake {
+    config: HostConfig,
+    started: Timestamp,
+    kem: EphemeralKem,
+    transcript: Transcript,
+}
+
+impl HostHandshake {
+    /// Starts a handshake with a fresh, single-use ML-KEM-768 key. Gives M1 to send.
+    pub fn start(config: HostConfig) -> Result<(Self, Vec<u8>)> {
+        check_label(&config.label)?;
+        config.policy.checked()?;
+        let kem = EphemeralKem::generate()?;
+        let mut random = [0; 32];
+        getrandom::fill(&mut random).map_err(|_| Error::Random)?;
+        let m1 = M1 {
+            random,
+            policy: config.policy,
+            expected_device: config.expected_device,
+            encapsulation_key: kem.encapsulation_key(),
+        }
+        .encode();
+        let mut transcript = Transcript::default();
+        transcript.add(&m1);
+        let started = config.clock.now();
+        Ok((HostHandshake { config, started, kem, transcript }, m1))
+    }
+
+    /// Checks all of M2, trust and attestation included, and only then makes M3.
+    pub fn receive_m2(self, m2: &[u8]) -> Result<(HostAwaitsReady, Vec<u8>)> {
+        let HostHandshake { config, started, kem, mut transcript } = self;
+        let (ciphertext, sealed) = split_m2(m2)?;
+        transcript.add(&m2[..m2.len() - sealed.len()]);
+        let secret = HandshakeSecret::new(kem.decapsulate(&ciphertext));
+        let clear = transcript.hash();
+
+        let device_keys = secret.role(Direction::DeviceToHost, &clear);
+        let plaintext = open_sealed(&device_keys, &transcript, sealed)?;
+        let (m2, signed) = M2Sealed::decode(&plaintext)?;
+        let device = PublicKey::from_bytes(&m2.public_key)?;
+        transcript.add(&plaintext[..signed]);
+        if !device.verifies(&signed_bytes(Direction::DeviceToHost, &transcript.hash()), &m2.proof.signature) {
+            return Err(HandshakeFailure::Signature.into());
+        }
+        transcript.add(&m2.proof.signature);
+        if !device_keys.is_finished(&transcript.hash(), &m2.proof.finished) {
+            return Err(HandshakeFailure::Finished.into());
+        }
+        transcript.add(&m2.proof.finished);
+        if m2.policy != config.policy.encode() {
+            return Err(HandshakeFailure::Policy("the device echoed another policy").into());
+        }
+        check_peer(&device, &config.identity, &config.trust)?;
+        if let Some(expected) = config.expected_device
+            && expected != device.key_id()
+        {
+            return Err(HandshakeFailure::WrongPeer { expected, found: device.key_id() }.into());
+        }
+        if let Some(check) = &config.attestation_check {
+            check(&m2.attestation, &device).map_err(HandshakeFailure::Attestation)?;
+        }
+
+        let host_keys = secret.role(Direction::HostToDevice, &clear);
+        let signed = M3Sealed::encode_signed(&config.label, config.identity.public_key().as_bytes());
+        let m3 = seal_proven(
+            MessageType::M3,
+            &[],
+            signed,
+            Direction::HostToDevice,
+            &config.identity,
+            &host_keys,
+            &mut transcript,
+        )?;
+        let session = ChannelSession::new(Setup {
+            local: Direction::HostToDevice,
+            traffic: secret.master().traffic(&transcript.hash()),
+            policy: config.policy,
+            peer: Peer { label: m2.label, public_key: device, attestation: m2.attestation },
+            clock: config.clock,
+            started,
+        });
+        Ok((HostAwaitsReady { session }, m3))
+    }
+}
+
+/// The host, waiting for the device's READY record. No session is to be had before it verifies.
+pub struct HostAwaitsReady {
+    session: ChannelSession,
+}
+
+impl HostAwaitsReady {
+    /// Verifies M4, the device's record of type READY and sequence 0.
+    pub fn receive_ready(self, ready: &[u8]) -> Result<ChannelSession> {
+        self.session.receive_ready(ready)?;
+        Ok(self.session)
+    }
+}
+
+/// The device, waiting for M1.
+pub struct DeviceHandshake {
+    config: DeviceConfig,
+}
+
+impl DeviceHandshake {
+    /// Checks the configuration.
+    pub fn new(config: DeviceConfig) -> Result<Self> {
+        check_label(&config.label)?;
+        if config.attestation.len() > MAX_ATTESTATION_BYTES {
+            return Err(Error::Usage("a driver attestation has at most 64 KiB"));
+        }
+        Ok(DeviceHandshake { config })
+    }
+
+    /// Checks M1 and answers with M2.
+    pub fn receive_m1(self, message: &[u8]) -> Result<(DeviceAwaitsM3, Vec<u8>)> {
+        let config = self.config;
+        let m1 = M1::decode(message)?;
+        if m1.policy.ttl_seconds > config.max_ttl_seconds {
+            return Err(HandshakeFailure::Policy("a longer lifetime than this device allows").into());
+        }
+        if let Some(expected) = m1.expected_device {
+            let found = config.identity.public_key().key_id();
+            if expected != found {
+                return Err(HandshakeFailure::WrongPeer { expected, found }.into());
+            }
+        }
+        let started = config.clock.now();
+        let (ciphertext, shared_secret) = encapsulate(&m1.encapsulation_key)?;
+        let mut clear = [0; M2_CLEAR_BYTES];
+        getrandom::fill(&mut clear[..32]).map_err(|_| Error::Random)?;
+        clear[32..].copy_from_slice(&ciphertext);
+
+        let mut transcript = Transcript::default();
+        transcript.add(message);
+        let secret = HandshakeSecret::new(shared_secret);
+        let signed = M2Sealed::encode_signed(
+            &config.label,
+            config.identity.public_key().as_bytes(),
+            &m1.policy,
+            &config.attestation,
+        );
+        let (keys, m2) = {
+            // The role keys hang on TH(M1‖M2 clear), whose header needs M2's length.
+            let mut ahead = Transcript::default();
+            ahead.add(message);
+            ahead.add(&header(MessageType::M2, body_bytes(clear.len(), signed.len())));
+            ahead.add(&clear);
+            let clear_hash = ahead.hash();
+            let device_keys = secret.role(Direction::DeviceToHost, &clear_hash);
+            let m2 = seal_proven(
+                MessageType::M2,
+                &clear,
+                signed,
+                Direction::DeviceToHost,
+                &config.identity,
+                &device_keys,
+                &mut transcript,
+            )?;
+            (secret.role(Direction::HostToDevice, &clear_hash), m2)
+        };
+        Ok((DeviceAwaitsM3 { config, started, policy: m1.policy, secret, host_keys: keys, transcript }, m2))
+    }
+}
+
+/// The device, waiting for M3. No traffic key exists before all of M3 is checked.
+pub struct DeviceAwaitsM3 {
+    config: DeviceConfig,
+    started: Timestamp,
+    policy: SessionPolicy,
+    secret: HandshakeSecret,
+    host_keys: RoleKeys,
+    transcript: Transcript,
+}
+
+impl DeviceAwaitsM3 {
+    /// Checks all of M3, and only then makes the session and its READY record to send.
+    pub fn receive_m3(self, message: &[u8]) -> Result<(ChannelSession, Vec<u8>)> {
+        let DeviceAwaitsM3 { config, started, policy, secret, host_keys, mut transcript } = self;
+        let sealed = super::message::body(message, MessageType::M3)?;
+        transcript.add(&message[..message.len() - sealed.len()]);
+        let plaintext = open_sealed(&host_keys, &transcript, sealed)?;
+        let (m3, signed) = M3Sealed::decode(&plaintext)?;
+        let host = PublicKey::from_bytes(&m3.public_key)?;
+        transcript.add(&plaintext[..signed]);
+        if !host.verifies(&signed_bytes(Direction::HostToDevice, &transcript.hash()), &m3.proof.signature) {
+            return Err(HandshakeFailure::Signature.into());
+        }
+        transcript.add(&m3.proof.signature);
+        if !host_keys.is_finished(&transcript.hash(), &m3.proof.finished) {
+            return Err(HandshakeFailure::Finished.into());
+        }
+        transcript.add(&m3.proof.finished);
+        check_peer(&host, &config.identity, &config.trust)?;
+
+        let session = ChannelSession::new(Setup {
+            local: Direction::DeviceToHost,
+            traffic: secret.master().traffic(&transcript.hash()),
+            policy,
+            peer: Peer { label: m3.label, public_key: host, attestation: Vec::new() },
+            clock: config.clock,
+            started,
+        });
+        let ready = session.send_ready()?;
+        Ok((session, ready))
+    }
+}
+
+fn check_label(label: &str) -> Result<()> {
+    if label.len() > MAX_LABEL_BYTES { Err(Error::Usage("a label has at most 255 bytes")) } else { Ok(()) }
+}
+
+fn check_peer(peer: &PublicKey, own: &Identity, trust: &TrustPolicy) -> Result<(), HandshakeFailure> {
+    if peer == own.public_key() {
+        return Err(HandshakeFailure::OwnKey);
+    }
+    if !trust.accepts(peer) {
+        return Err(HandshakeFailure::Untrusted(peer.key_id()));
+    }
+    Ok(())
+}
+
+/// 64 spaces, the role's context string, a zero byte, the transcript hash (RFC 8446 section 4.4.3).
+fn signed_bytes(role: Direction, transcript: &TranscriptHash) -> Vec<u8> {
+    let context: &[u8] = match role {
+        Direction::HostToDevice => b"PQGT v1 host",
+        Direction::DeviceToHost => b"PQGT v1 device",
+    };
+    [&[0x20; 64], context, &[0], transcript].concat()
+}
+
+const PROOF_BYTES: usize = crate::identity::SIGNATURE_BYTES + 64;
+
+const fn body_bytes(clear: usize, signed: usize) -> usize {
+    clear + signed + PROOF_BYTES + TAG_BYTES
+}
+
+/// Makes a message: its clear part, then `signed`, signature and Finished under the role's key. The
+/// transcript gains the message with its sealed part as plaintext.
+fn seal_proven(
+    kind: MessageType,
+    clear: &[u8],
+    signed: Vec<u8>,
+    role: Direction,
+    identity: &Identity,
+    keys: &RoleKeys,
+    transcript: &mut Transcript,
+) -> Result<Vec<u8>> {
+    let mut message = header(kind, body_bytes(clear.len(), signed.len())).to_vec();
+    message.extend(clear);
+    transcript.add(&message);
+    let aad = transcript.bytes().to_vec();
+
+    let mut plaintext = signed;
+    transcript.add(&plaintext);
+    let signature = identity.sign(&signed_bytes(role, &transcript.hash()))?;
+    transcript.add(&signature);
+    let finished = keys.finished(&transcript.hash());
+    transcript.add(&finished);
+    plaintext.extend(signature);
+    plaintext.extend(finished);
+
+    let start = message.len();
+    message.resize(start + plaintext.len() + TAG_BYTES, 0);
+    keys.key.seal(keys.iv, &aad, &plaintext, &mut message[start..]);
+    Ok(message)
+}
+
+/// Opens a message's sealed part; its AAD is everything before it.
+fn open_sealed(
+    keys: &RoleKeys,
+    transcript: &Transcript,
+    sealed: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, HandshakeFailure> {
+    let length = sealed.len().checked_sub(TAG_BYTES).ok_or(HandshakeFailure::Malformed("too short"))?;
+    let mut plaintext = Zeroizing::new(vec![0; length]);
+    if !keys.key.open(keys.iv, transcript.bytes(), sealed, &mut plaintext) {
+        return Err(HandshakeFailure::Unauthenticated);
+    }
+    Ok(plaintext)
+}

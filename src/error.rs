@@ -1,0 +1,147 @@
+//! One error for the whole library.
+//!
+//! A variant says what happened and its text what to do about it. Peer misbehaviour, misuse of the
+//! interface and missing resources are kept apart, because only the first is evidence of an attack.
+
+use crate::identity::KeyId;
+
+/// The result of every fallible call of this library.
+pub type Result<T, E = Error> = core::result::Result<T, E>;
+
+/// Everything that can go wrong.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The handshake ended without a channel. Nothing of it can be used again; start a new one.
+    #[error("no channel was established: {0}")]
+    ChannelEstablishment(#[from] HandshakeFailure),
+
+    /// The session's lifetime is over: its keys are erased. Establish a new channel.
+    #[error("the session's time to live is over; establish a new channel")]
+    ChannelExpired,
+
+    /// The wall clock went back by more than two seconds, so the lifetime can no longer be told.
+    #[error("the wall clock went backward during the session, so it was ended; establish a new channel")]
+    ClockWentBackward,
+
+    /// This direction was closed by a CLOSE record; nothing may follow.
+    #[error("the channel is closed; establish a new one")]
+    ChannelClosed,
+
+    /// An earlier record failed, or a seal was abandoned: the session is over, its keys are erased.
+    #[error("the session ended at an earlier failure; establish a new channel")]
+    ChannelFailed,
+
+    /// The transport ended before an authenticated CLOSE: records may be missing at the end.
+    #[error("the transport ended without a CLOSE record: the stream was truncated")]
+    Truncated,
+
+    /// A record came again, or one with an earlier sequence number than expected.
+    #[error("replay: record {received} was seen already (next is {expected})")]
+    NonceReplay {
+        /// The sequence number that had to come next.
+        expected: u64,
+        /// The sequence number in the record's header.
+        received: u64,
+    },
+
+    /// A record is missing before this one.
+    #[error("gap: record {received} came where {expected} had to come; records were dropped or reordered")]
+    SequenceGap {
+        /// The sequence number that had to come next.
+        expected: u64,
+        /// The sequence number in the record's header.
+        received: u64,
+    },
+
+    /// A record's header, metadata or length cannot be what the peer may send now.
+    #[error("record refused: {0}")]
+    Record(&'static str),
+
+    /// Authentication failed: ciphertext, tag, metadata or header were altered, or the keys differ.
+    #[error("authentication failed: the record was altered on the way or sealed under another key")]
+    Decryption,
+
+    /// Tensor metadata that is not canonical or does not describe a possible tensor.
+    #[error("bad tensor metadata: {0}")]
+    Metadata(&'static str),
+
+    /// A key file, identity or key that cannot be used.
+    #[error("bad identity: {0}")]
+    Identity(&'static str),
+
+    /// The call cannot be made like this. State is unchanged unless the call's documentation says otherwise.
+    #[error("{0}")]
+    Usage(&'static str),
+
+    /// The device that was asked for is not on this machine or not in this build.
+    #[error("device {device} is not available: {remedy}")]
+    DeviceUnavailable {
+        /// The name asked for.
+        device: String,
+        /// What to install or choose instead.
+        remedy: String,
+    },
+
+    /// A device call failed: lost, out of memory, short transfer, a limit exceeded. Nothing was released.
+    #[error("device failure: {0}")]
+    Backend(String),
+
+    /// The operating system gave no randomness. Nothing was sent.
+    #[error("the operating system's random generator failed")]
+    Random,
+}
+
+/// Why a handshake ended without a channel.
+///
+/// The peer is told none of this: it sees the connection close.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum HandshakeFailure {
+    /// A message that does not have the fixed form of DESIGN section 4.
+    #[error("malformed message: {0}")]
+    Malformed(&'static str),
+    /// A protocol version other than 1.
+    #[error("protocol version {0} is not spoken here (only 1 is)")]
+    Version(u16),
+    /// A suite other than the one fixed for this channel; suites are never negotiated.
+    #[error(
+        "cipher suite 0x{0:02x} is not accepted here (only 0x01 is: ML-KEM-768, ML-DSA-65, AES-256-GCM, HKDF-SHA-512)"
+    )]
+    Suite(u8),
+    /// The host's policy cannot be accepted: unknown flags, zero or too long a lifetime, epoch size out of range.
+    #[error("session policy refused: {0}")]
+    Policy(&'static str),
+    /// The encapsulation key failed FIPS 203's modulus check (section 7.2).
+    #[error("the encapsulation key is not a canonical ML-KEM-768 key")]
+    EncapsulationKey,
+    /// A sealed part did not authenticate: altered on the way, or the two ends hold different transcripts.
+    #[error("a sealed handshake message did not authenticate")]
+    Unauthenticated,
+    /// The peer's signature over the transcript does not verify under the key it presented.
+    #[error("the peer's ML-DSA-65 signature over the transcript is wrong")]
+    Signature,
+    /// The peer's Finished value does not match the transcript.
+    #[error("the peer's Finished value does not match the transcript")]
+    Finished,
+    /// The peer proved its key, but the trust policy does not accept that key.
+    #[error("peer {0} is not trusted; pin its public key if it should be")]
+    Untrusted(KeyId),
+    /// The peer is not the device that was asked for by key-id.
+    #[error("the peer is {found}, not the expected device {expected}")]
+    WrongPeer {
+        /// Asked for in M1.
+        expected: KeyId,
+        /// Recomputed from the key presented.
+        found: KeyId,
+    },
+    /// The peer presented our own key: a reflected handshake.
+    #[error("the peer presented this end's own key: the handshake was reflected")]
+    OwnKey,
+    /// The driver attestation was refused by the host's policy.
+    #[error("the device's driver attestation was refused: {0}")]
+    Attestation(String),
+    /// The device's READY record did not verify.
+    #[error("the device's READY record did not verify")]
+    Ready,
+}
