@@ -8,6 +8,7 @@ use core::ops::Range;
 use zeroize::Zeroize;
 
 use super::suite::{AeadKey, NONCE_BYTES, TAG_BYTES};
+use crate::parallel;
 
 /// Plaintext bytes of every chunk but the last.
 pub const CHUNK_BYTES: u64 = 16 << 10;
@@ -101,7 +102,7 @@ impl BodyKey<'_> {
 }
 
 /// A chunk's nonce: the body's with the chunk's number XORed into its last four bytes.
-pub(crate) fn chunk_nonce(mut nonce: [u8; NONCE_BYTES], chunk: u32) -> [u8; NONCE_BYTES] {
+fn chunk_nonce(mut nonce: [u8; NONCE_BYTES], chunk: u32) -> [u8; NONCE_BYTES] {
     nonce[8..].iter_mut().zip(chunk.to_be_bytes()).for_each(|(n, c)| *n ^= c);
     nonce
 }
@@ -133,32 +134,6 @@ fn each_sealed_chunk(
         chunk((full, (sealed_tail, plaintext_tail)));
     }
     parallel::zip(sealed_full, SEALED_CHUNK, plaintext_full, CHUNK, chunk);
-}
-
-pub(crate) mod parallel {
-    //! Work over equal pieces of two buffers, on all cores natively, in order on wasm.
-
-    /// Fewer pieces than this are not worth waking another core for (16 chunks take about 25 µs).
-    #[cfg(not(target_arch = "wasm32"))]
-    const SERIAL_BELOW: usize = 16;
-
-    /// Calls `work` with each index and pair of pieces. Both buffers must be whole pieces.
-    pub(crate) fn zip(
-        from: &[u8],
-        from_piece: usize,
-        to: &mut [u8],
-        to_piece: usize,
-        work: impl Fn((usize, (&[u8], &mut [u8]))) + Sync,
-    ) {
-        #[cfg(not(target_arch = "wasm32"))]
-        if from.len() / from_piece >= SERIAL_BELOW && rayon::current_num_threads() > 1 {
-            use rayon::prelude::*;
-            let pairs = from.par_chunks_exact(from_piece).zip(to.par_chunks_exact_mut(to_piece));
-            pairs.enumerate().with_min_len(SERIAL_BELOW / 2).for_each(&work);
-            return;
-        }
-        from.chunks_exact(from_piece).zip(to.chunks_exact_mut(to_piece)).enumerate().for_each(work);
-    }
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ use std::{
 };
 
 pub(crate) use receive::Verdict;
-pub use receive::{Control, Pending};
+pub use receive::{Control, Opening, Pending};
 pub use seal::{Piece, Sealing};
 pub use tensor::EncryptedTensor;
 

@@ -239,10 +239,9 @@ impl Pending {
         released.map(|()| plaintext)
     }
 
-    /// Opens some chunks of the body. What it gives must not leave the caller before [`Pending::commit`].
-    #[must_use]
-    pub(crate) fn open_piece(&self, range: &ChunkRange, sealed: &[u8], plaintext: &mut [u8]) -> bool {
-        self.job.body().open(range, sealed, plaintext)
+    /// Opens the body piece by piece, for tensors that are not to be held in memory whole.
+    pub fn opening(self) -> Opening {
+        Opening { rest: ChunkRange::whole(self.header.body_bytes), pending: self }
     }
 
     pub(crate) fn keys(&self) -> &Arc<EpochKeys> {
@@ -276,6 +275,46 @@ impl Pending {
         state.release(sequence)?;
         self.settled = true;
         Ok(())
+    }
+}
+
+/// A record being opened on the host, in order. Unless [`Opening::finish`] succeeds, the session ends.
+///
+/// Every piece is authenticated when it is handed out, its place in the record included, but the record is not released
+/// before [`Opening::finish`]: what was handed out must not be used if that fails or is never reached.
+pub struct Opening {
+    pending: Pending,
+    rest: ChunkRange,
+}
+
+impl Opening {
+    /// The sealed and the plaintext length of the next `chunks` chunks (or what is left). None when all are opened.
+    pub fn next_piece(&self, chunks: u32) -> Option<(u64, u64)> {
+        let piece = self.rest.clone().take(chunks);
+        let length = |range: core::ops::Range<u64>| range.end - range.start;
+        (!piece.is_empty()).then(|| (length(piece.sealed()), length(piece.plaintext())))
+    }
+
+    /// Opens the next `chunks` chunks (or what is left) from `sealed` into `plaintext`, whose lengths are those of
+    /// [`Opening::next_piece`]. On failure `plaintext` is zeros, and the session ends when this is dropped.
+    pub fn open_piece(&mut self, chunks: u32, sealed: &[u8], plaintext: &mut [u8]) -> Result<()> {
+        if self.next_piece(chunks) != Some((sealed.len() as u64, plaintext.len() as u64)) {
+            return Err(Error::Usage("a piece is opened from and into exactly its own lengths"));
+        }
+        let piece = self.rest.take(chunks);
+        if self.pending.job.body().open(&piece, sealed, plaintext) {
+            return Ok(());
+        }
+        self.pending.commit(Verdict::Failed)
+    }
+
+    /// Releases the record in its turn. Fails, and ends the session, where pieces are missing or one failed.
+    pub fn finish(mut self) -> Result<TensorMetadata> {
+        if !self.rest.is_empty() {
+            return Err(Error::Usage("an open ended before every piece of it was opened"));
+        }
+        self.pending.commit(Verdict::Verified)?;
+        Ok(self.pending.metadata.clone())
     }
 }
 

@@ -1,0 +1,192 @@
+//! Devices: memory that tensors are opened into, and the kernels that open them.
+//!
+//! A vendor joins by implementing [`Device`] and passing the conformance suite. Devices see ciphertext, parameters
+//! and, once for each epoch, a key. Rules every implementation must keep:
+//!
+//! - [`Device::copy_in`] ends in memory that only the device reaches, so that the host cannot change
+//!   ciphertext between verifying and decrypting.
+//! - Batches take effect in the order of their submission, commands in a batch in the order of their recording.
+//! - Memory is zero when allocated and erased before it is freed.
+//! - A buffer lives until the last handle to it and the last command that uses it are gone.
+
+mod cpu;
+
+use core::ops::Range;
+
+pub use cpu::{CpuBuffer, CpuDevice};
+
+use crate::{
+    Result,
+    kernel::{Kernel, Params},
+};
+
+/// Threads exist natively, and what crosses between them must be `Send`; in a browser's WebGPU nothing is.
+#[cfg(not(target_arch = "wasm32"))]
+pub trait MaybeSend: Send {}
+#[cfg(not(target_arch = "wasm32"))]
+impl<T: Send> MaybeSend for T {}
+/// Threads exist natively, and what crosses between them must be `Send`; in a browser's WebGPU nothing is.
+#[cfg(target_arch = "wasm32")]
+pub trait MaybeSend {}
+#[cfg(target_arch = "wasm32")]
+impl<T> MaybeSend for T {}
+
+/// What a device is and can do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DeviceInfo {
+    /// The name `--device` takes: "cpu", "wgpu", "cuda:0".
+    pub id: String,
+    /// The hardware's own name.
+    pub name: String,
+    /// The interface and driver it is reached by.
+    pub driver: String,
+    /// True where a CPU stands in for a GPU.
+    pub software: bool,
+    /// True where host and device share one memory.
+    pub unified_memory: bool,
+    /// The largest buffer.
+    pub max_buffer_bytes: u64,
+    /// The largest part of a buffer that one binding covers.
+    pub max_binding_bytes: u64,
+    /// What binding offsets must be multiples of.
+    pub binding_alignment: u64,
+    /// Capacity of one staging slot; a multiple of 16,400 so that pieces end at chunks.
+    pub slot_bytes: u64,
+    /// Slots in the staging ring. A batch that holds them all must be submitted before another slot is asked for.
+    pub slots: usize,
+    /// Size of a key context.
+    pub key_context_bytes: u64,
+}
+
+impl DeviceInfo {
+    /// Host memory the staging ring takes.
+    pub fn staging_bytes(&self) -> u64 {
+        self.slot_bytes * self.slots as u64
+    }
+}
+
+/// A part of a slot and where it goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    /// Offset in the slot.
+    pub from: u64,
+    /// Offset in the buffer.
+    pub to: u64,
+    /// Length.
+    pub bytes: u64,
+}
+
+/// A part of a buffer for a kernel to use.
+#[derive(Debug)]
+pub struct Binding<'a, B> {
+    /// The buffer.
+    pub buffer: &'a B,
+    /// The part; its start is a multiple of [`DeviceInfo::binding_alignment`].
+    pub range: Range<u64>,
+}
+
+/// One run of a kernel.
+#[derive(Debug)]
+pub struct Launch<'a, B> {
+    /// The kernel.
+    pub kernel: Kernel,
+    /// As many as [`Kernel::bindings`]. What is written is bound nowhere else in the launch.
+    pub bindings: &'a [Binding<'a, B>],
+    /// Parameters.
+    pub params: Params,
+}
+
+/// Names a read within its batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadId(pub(crate) usize);
+
+/// What a batch read back.
+#[derive(Debug, Default)]
+pub struct Reads(pub(crate) Vec<Vec<u8>>);
+
+impl Reads {
+    /// The bytes of one read. None if the id is another batch's.
+    pub fn bytes(&self, id: ReadId) -> Option<&[u8]> {
+        self.0.get(id.0).map(Vec::as_slice)
+    }
+}
+
+/// Host memory on its way to the device. It can be filled by several threads, and must not be read: it may be
+/// write-combined.
+pub trait Slot {
+    /// A part of the slot.
+    type Writer<'a>: SlotWriter
+    where
+        Self: 'a;
+
+    /// How many bytes it takes.
+    fn capacity(&self) -> u64;
+
+    /// Hands out consecutive parts of these lengths from the slot's start. Together they must fit.
+    fn writers(&mut self, lengths: &[u64]) -> Result<Vec<Self::Writer<'_>>>;
+
+    /// Tells that the slot holds a secret: it is erased before anyone gets it again.
+    fn erase_after_use(&mut self);
+}
+
+/// A part of a slot, for one thread.
+pub trait SlotWriter: MaybeSend {
+    /// Its length.
+    fn capacity(&self) -> u64;
+
+    /// Writes within it.
+    fn write(&mut self, offset: u64, bytes: &[u8]) -> Result<()>;
+
+    /// The part as memory, where it is ordinary memory: it may then be sealed into directly.
+    fn as_memory(&mut self) -> Option<&mut [u8]>;
+}
+
+/// A device.
+///
+/// Recording cannot fail; what is wrong with a batch, out of memory and loss of the device included,
+/// surfaces from [`Device::submit`] or [`Device::wait`].
+#[allow(async_fn_in_trait)] // browsers' futures are not Send, so no bound would fit every device
+pub trait Device {
+    /// A handle to device memory. Its last drop erases the memory, after the commands that use it.
+    type Buffer: Clone;
+    /// Staging memory.
+    type Slot: Slot;
+    /// Recorded commands.
+    type Batch;
+    /// A submitted batch.
+    type Fence;
+
+    /// What the device is.
+    fn info(&self) -> &DeviceInfo;
+
+    /// Allocates zeroed memory. Out of memory may surface only at [`Device::wait`].
+    fn alloc(&self, bytes: u64) -> Result<Self::Buffer>;
+
+    /// The next free slot; waits for submitted batches to give theirs back. This is where back-pressure lives.
+    async fn slot(&self) -> Result<Self::Slot>;
+
+    /// An empty batch.
+    fn batch(&self) -> Self::Batch;
+
+    /// Records copies from a slot, which returns to the ring when they are done.
+    fn copy_in(&self, batch: &mut Self::Batch, slot: Self::Slot, to: &Self::Buffer, parts: &[Part]);
+
+    /// Records a kernel.
+    fn launch(&self, batch: &mut Self::Batch, launch: Launch<'_, Self::Buffer>);
+
+    /// Records zeroing.
+    fn clear(&self, batch: &mut Self::Batch, buffer: &Self::Buffer, range: Range<u64>);
+
+    /// Records a copy to the host.
+    fn copy_out(&self, batch: &mut Self::Batch, from: &Self::Buffer, range: Range<u64>) -> ReadId;
+
+    /// Hands the batch to the device.
+    fn submit(&self, batch: Self::Batch) -> Result<Self::Fence>;
+
+    /// Waits until a batch is done and gives what it read. Every asynchronous error surfaces here.
+    async fn wait(&self, fence: Self::Fence) -> Result<Reads>;
+
+    /// How many kernels the device has run, so that a caller can tell who answered.
+    fn launches(&self) -> u64;
+}

@@ -1,0 +1,42 @@
+//! Work over equal pieces of memory, on all cores natively, in order on wasm.
+
+/// Fewer pieces than this are not worth waking another core for: 16 chunks of 16 KiB take about 25 µs.
+#[cfg(not(target_arch = "wasm32"))]
+const SERIAL_BELOW: usize = 16;
+
+/// How many threads there are.
+pub(crate) fn threads() -> usize {
+    #[cfg(not(target_arch = "wasm32"))]
+    return rayon::current_num_threads();
+    #[cfg(target_arch = "wasm32")]
+    1
+}
+
+/// Calls `work` with each index and pair of pieces. Both buffers must be whole pieces.
+pub(crate) fn zip(
+    from: &[u8],
+    from_piece: usize,
+    to: &mut [u8],
+    to_piece: usize,
+    work: impl Fn((usize, (&[u8], &mut [u8]))) + Sync,
+) {
+    #[cfg(not(target_arch = "wasm32"))]
+    if from.len() / from_piece >= SERIAL_BELOW && threads() > 1 {
+        use rayon::prelude::*;
+        let pairs = from.par_chunks_exact(from_piece).zip(to.par_chunks_exact_mut(to_piece));
+        pairs.enumerate().with_min_len(SERIAL_BELOW / 2).for_each(&work);
+        return;
+    }
+    from.chunks_exact(from_piece).zip(to.chunks_exact_mut(to_piece)).enumerate().for_each(work);
+}
+
+/// Adds up `work` over pieces, the last of which may be shorter.
+pub(crate) fn sum(pieces: &[u8], piece: usize, work: impl Fn(usize, &[u8]) -> u32 + Sync) -> u32 {
+    #[cfg(not(target_arch = "wasm32"))]
+    if pieces.len() / piece >= SERIAL_BELOW && threads() > 1 {
+        use rayon::prelude::*;
+        let pieces = pieces.par_chunks(piece).with_min_len(SERIAL_BELOW / 2);
+        return pieces.enumerate().map(|(i, piece)| work(i, piece)).sum();
+    }
+    pieces.chunks(piece).enumerate().map(|(i, piece)| work(i, piece)).sum()
+}
