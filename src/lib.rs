@@ -1,6 +1,8 @@
 //! Tensors cross between CPU and GPU only as ciphertext.
 pub mod channel;
 mod clock;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod device;
 pub mod error;
 mod establish;

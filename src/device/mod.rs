@@ -190,3 +190,55 @@ pub trait Device {
     /// How many kernels the device has run, so that a caller can tell who answered.
     fn launches(&self) -> u64;
 }
+
+/// A reference to a device is one.
+impl<D: Device> Device for &D {
+    type Buffer = D::Buffer;
+    type Slot = D::Slot;
+    type Batch = D::Batch;
+    type Fence = D::Fence;
+
+    fn info(&self) -> &DeviceInfo {
+        (**self).info()
+    }
+
+    fn alloc(&self, bytes: u64) -> Result<D::Buffer> {
+        (**self).alloc(bytes)
+    }
+
+    async fn slot(&self) -> Result<D::Slot> {
+        (**self).slot().await
+    }
+
+    fn batch(&self) -> D::Batch {
+        (**self).batch()
+    }
+
+    fn copy_in(&self, batch: &mut D::Batch, slot: D::Slot, to: &D::Buffer, parts: &[Part]) {
+        (**self).copy_in(batch, slot, to, parts);
+    }
+
+    fn launch(&self, batch: &mut D::Batch, launch: Launch<'_, D::Buffer>) {
+        (**self).launch(batch, launch);
+    }
+
+    fn clear(&self, batch: &mut D::Batch, buffer: &D::Buffer, range: Range<u64>) {
+        (**self).clear(batch, buffer, range);
+    }
+
+    fn copy_out(&self, batch: &mut D::Batch, from: &D::Buffer, range: Range<u64>) -> ReadId {
+        (**self).copy_out(batch, from, range)
+    }
+
+    fn submit(&self, batch: D::Batch) -> Result<D::Fence> {
+        (**self).submit(batch)
+    }
+
+    async fn wait(&self, fence: D::Fence) -> Result<Reads> {
+        (**self).wait(fence).await
+    }
+
+    fn launches(&self) -> u64 {
+        (**self).launches()
+    }
+}

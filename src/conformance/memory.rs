@@ -1,0 +1,215 @@
+//! Memory and verdicts: what lies in a buffer before, and what a launch can be talked into.
+
+use super::{noise, read, write};
+use crate::{
+    device::{Binding, Device, Launch, Slot, SlotWriter},
+    kernel::{Kernel, Params, VERDICT_BYTES, twin},
+};
+
+/// Allocated memory is zero.
+pub async fn fresh_memory_is_zero<D: Device>(device: &D) {
+    for bytes in [16, 4096, 1 << 20] {
+        let buffer = device.alloc(bytes).expect("allocates");
+        assert!(read(device, &buffer, 0..bytes).await.iter().all(|&byte| byte == 0));
+    }
+}
+
+/// What was in freed memory is not to be seen in the next allocation (LeftoverLocals, CVE-2023-4969).
+pub async fn freed_memory_shows_nothing<D: Device>(device: &D) {
+    for round in 0..8 {
+        let bytes = 1 << 20;
+        let buffer = device.alloc(bytes).expect("allocates");
+        let seen = read(device, &buffer, 0..bytes).await;
+        assert!(seen.iter().all(|&byte| byte == 0), "round {round}");
+        write(device, &buffer, 0, &noise(round, bytes as usize)).await;
+    }
+}
+
+/// Slots hand out parts to several threads, refuse what does not fit, and give exactly what was written.
+pub async fn slots_take_parts<D: Device>(device: &D) {
+    let buffer = device.alloc(4096).expect("allocates");
+    let mut slot = device.slot().await.expect("a slot");
+    assert!(slot.capacity() == device.info().slot_bytes && slot.capacity() % 16_400 == 0);
+    assert!(slot.writers(&[slot.capacity(), 1]).is_err());
+    assert!(slot.writers(&[u64::MAX, 2]).is_err());
+    let bytes = noise(1, 4096);
+    {
+        let mut writers = slot.writers(&[1000, 0, 3096]).expect("fits");
+        assert_eq!(writers.iter().map(SlotWriter::capacity).collect::<Vec<_>>(), [1000, 0, 3096]);
+        assert!(writers[1].write(0, &[1]).is_err());
+        assert!(writers[0].write(1, &bytes[..1000]).is_err());
+        assert!(writers[0].write(u64::MAX, &[1]).is_err());
+        writers[2].write(0, &bytes[1000..]).expect("fits");
+        writers[0].write(500, &bytes[500..1000]).expect("fits");
+        writers[0].write(0, &bytes[..500]).expect("fits");
+    }
+    let mut batch = device.batch();
+    device.copy_in(&mut batch, slot, &buffer, &[crate::device::Part { from: 0, to: 0, bytes: 4096 }]);
+    let fence = device.submit(batch).expect("submits");
+    device.wait(fence).await.expect("copies");
+    assert_eq!(read(device, &buffer, 0..4096).await, bytes);
+}
+
+/// An erased key context is all zeros, a key known to everyone: neither opens nor seals.
+pub async fn erased_contexts_are_useless<D: Device>(device: &D) {
+    let (key, nonce, plaintext) = ([0; 32], [0; 12], [7; 40]);
+    let body = twin::chunked::seal_body(&key, &nonce, &[], &plaintext, 16_384);
+    for stamp in [[0; 4], [1, 2, 3, 4]] {
+        let mut bench = Bench::new(device, &body).await;
+        let params = Params { stamp, token: 77, expected: 1, ..bench.params(plaintext.len()) };
+        // The context was never expanded (or was erased): its memory is zero, its stamp is zero.
+        bench.open(params).await;
+        assert_eq!(bench.verdict().await[4..], [0; 4], "stamp {stamp:?}");
+        assert!(bench.plaintext().await.iter().all(|&byte| byte == 0));
+
+        let sealed = device.alloc(64).expect("allocates");
+        write(device, &sealed, 0, &[0xee; 56]).await;
+        let input = device.alloc(48).expect("allocates");
+        bench
+            .run(Kernel::Seal, &[&bench.context, &bench.aad, &input, &sealed], &[None, None, None, Some(56)], params)
+            .await;
+        assert!(read(device, &sealed, 0..56).await.iter().all(|&byte| byte == 0));
+    }
+}
+
+/// Without a verify there is no verdict, and what finalize was not run for does not open.
+pub async fn verdicts_start_as_failure<D: Device>(device: &D) {
+    let (key, plaintext) = ([5; 32], [7; 40]);
+    let body = twin::chunked::seal_body(&key, &[0; 12], &[], &plaintext, 16_384);
+    let mut bench = Bench::new(device, &body).await;
+    let params = Params { token: 77, expected: 1, ..bench.params(plaintext.len()) };
+    bench.expand(&key, params).await;
+    bench.finalize(params).await;
+    assert_eq!(bench.verdict().await, [0; 8], "finalize without verify");
+    bench.decrypt(params).await;
+    assert!(bench.plaintext().await.iter().all(|&byte| byte == 0), "decrypt without a verdict");
+    bench.verify(params).await;
+    assert_eq!(bench.verdict().await, [1, 0, 0, 0, 0, 0, 0, 0], "verify alone gives no verdict");
+    bench.decrypt(params).await;
+    assert!(bench.plaintext().await.iter().all(|&byte| byte == 0));
+    // A count that is not the authenticated one, in either direction.
+    for expected in [0, 2, u32::MAX] {
+        bench.finalize(Params { expected, ..params }).await;
+        assert_eq!(bench.verdict().await[4..], [0; 4]);
+    }
+    // Another stamp than the context's.
+    bench.finalize(Params { stamp: [9; 4], ..params }).await;
+    assert_eq!(bench.verdict().await[4..], [0; 4]);
+    bench.finalize(params).await;
+    bench.decrypt(params).await;
+    assert_eq!(bench.plaintext().await[..40], plaintext);
+}
+
+/// A verdict holds for the launch whose token it is.
+pub async fn verdicts_are_for_one_launch<D: Device>(device: &D) {
+    let (key, plaintext) = ([5; 32], [7; 40]);
+    let body = twin::chunked::seal_body(&key, &[0; 12], &[], &plaintext, 16_384);
+    let mut bench = Bench::new(device, &body).await;
+    let params = Params { token: 77, expected: 1, ..bench.params(plaintext.len()) };
+    bench.expand(&key, params).await;
+    bench.open(params).await;
+    assert_eq!(bench.plaintext().await[..40], plaintext);
+    for token in [78, 0, u32::MAX] {
+        bench.decrypt(Params { token, ..params }).await;
+        assert!(bench.plaintext().await.iter().all(|&byte| byte == 0), "token {token}");
+    }
+    bench.decrypt(params).await;
+    // Another tensor's verdict of the same batch is not this one's.
+    bench.decrypt(Params { verdict: 1, ..params }).await;
+    assert!(bench.plaintext().await.iter().all(|&byte| byte == 0));
+}
+
+/// No chunks, expected and counted, are no verdict.
+pub async fn zero_chunks_are_never_verified<D: Device>(device: &D) {
+    let mut bench = Bench::new(device, &[0; 56]).await;
+    let params = Params { token: 77, expected: 0, ..bench.params(40) };
+    bench.expand(&[5; 32], params).await;
+    bench.finalize(params).await;
+    assert_eq!(bench.verdict().await, [0; 8]);
+}
+
+/// The buffers of one opening, to run kernels on one by one.
+struct Bench<'d, D: Device> {
+    device: &'d D,
+    context: D::Buffer,
+    aad: D::Buffer,
+    body: D::Buffer,
+    verdicts: D::Buffer,
+    plaintext: D::Buffer,
+}
+
+impl<'d, D: Device> Bench<'d, D> {
+    async fn new(device: &'d D, body: &[u8]) -> Self {
+        let alloc = |bytes: u64| device.alloc(bytes.next_multiple_of(256)).expect("allocates");
+        let bench = Bench {
+            device,
+            context: alloc(device.info().key_context_bytes),
+            aad: alloc(16),
+            body: alloc(body.len() as u64),
+            verdicts: alloc(2 * VERDICT_BYTES),
+            plaintext: alloc(48),
+        };
+        write(device, &bench.body, 0, body).await;
+        bench
+    }
+
+    fn params(&self, last_bytes: usize) -> Params {
+        Params {
+            chunks: 1,
+            chunk_bytes: 16_384,
+            last_bytes: last_bytes as u32,
+            stamp: [1, 2, 3, 4],
+            ..Params::default()
+        }
+    }
+
+    async fn expand(&mut self, key: &[u8; 32], params: Params) {
+        let raw = self.device.alloc(256).expect("allocates");
+        write(self.device, &raw, 0, key).await;
+        self.run(Kernel::ExpandKey, &[&raw, &self.context], &[Some(32), None], params).await;
+    }
+
+    async fn verify(&mut self, params: Params) {
+        let bindings = [&self.context, &self.aad, &self.body, &self.verdicts];
+        self.run(Kernel::Verify, &bindings, &[None, Some(1), Some(56), Some(16)], params).await;
+    }
+
+    async fn finalize(&mut self, params: Params) {
+        self.run(Kernel::Finalize, &[&self.context, &self.verdicts], &[None, Some(16)], params).await;
+    }
+
+    async fn decrypt(&mut self, params: Params) {
+        let bindings = [&self.context, &self.body, &self.verdicts, &self.plaintext];
+        self.run(Kernel::Open, &bindings, &[None, Some(56), Some(16), Some(40)], params).await;
+    }
+
+    async fn open(&mut self, params: Params) {
+        self.verify(params).await;
+        self.finalize(params).await;
+        self.decrypt(params).await;
+    }
+
+    async fn verdict(&self) -> Vec<u8> {
+        read(self.device, &self.verdicts, 0..VERDICT_BYTES).await
+    }
+
+    async fn plaintext(&self) -> Vec<u8> {
+        read(self.device, &self.plaintext, 0..48).await
+    }
+
+    /// None binds a whole key context (or 16 bytes of AAD and input).
+    async fn run(&self, kernel: Kernel, buffers: &[&D::Buffer], lengths: &[Option<u64>], params: Params) {
+        let whole = |buffer: &D::Buffer| {
+            if core::ptr::eq(buffer, &self.context) { self.device.info().key_context_bytes } else { 40 }
+        };
+        let bindings: Vec<_> = buffers
+            .iter()
+            .zip(lengths)
+            .map(|(buffer, length)| Binding { buffer: *buffer, range: 0..length.unwrap_or_else(|| whole(buffer)) })
+            .collect();
+        let mut batch = self.device.batch();
+        self.device.launch(&mut batch, Launch { kernel, bindings: &bindings, params });
+        let fence = self.device.submit(batch).expect("submits");
+        self.device.wait(fence).await.expect("runs");
+    }
+}
