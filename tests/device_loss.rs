@@ -1,0 +1,119 @@
+//! A device that is lost, out of memory or given a short upload, at every call that can fail: nothing is released after
+//! it, the session is over, nothing panics.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use pqc_gpu_driver::{
+    Backend, ChannelSession, DType, Error, TensorMetadata, block_on,
+    channel::session::Pending,
+    conformance::{Awkward, noise},
+    device::{CpuDevice, Device},
+    establish_channel,
+    transfer::{Destination, Transfer},
+};
+
+#[test]
+fn a_device_lost_at_any_call_releases_nothing_more() {
+    let mut calls = 0;
+    loop {
+        let device = Awkward::lost_at(calls);
+        let (host, guest) = establish_channel("host", "device").unwrap();
+        let released = block_on(open_some(&device, &host, &guest));
+        if released == 6 {
+            break;
+        }
+        assert!(!guest.is_valid(), "lost at call {calls}: the session goes on");
+        assert!(guest.encrypt_tensor(&[0; 16], &metadata(16)).is_err());
+        calls += 1;
+    }
+    assert!(calls > 10, "the scenario has few calls that can fail: {calls}");
+}
+
+/// Opens six tensors, one of them larger than a slot; gives how many were released.
+async fn open_some(device: &Awkward, host: &ChannelSession, guest: &ChannelSession) -> usize {
+    let mut transfer = Transfer::new(device);
+    for i in 0..6 {
+        let length = if i == 3 { 5_000_000 } else { 20_000 };
+        let (pending, body) = match deliver(host, guest, &noise(i, length)) {
+            Ok(delivered) => delivered,
+            Err(error) => {
+                assert_eq!(error, Error::ChannelFailed, "records after the loss are refused");
+                break;
+            }
+        };
+        if let Err(error) = transfer.begin_open_bytes(pending, &body).await {
+            assert!(matches!(error, Error::Backend(_)), "{error}");
+        }
+    }
+    let results = transfer.settle().await;
+    let released = results.iter().take_while(|result| result.is_ok()).count();
+    assert!(results[released..].iter().all(Result::is_err), "a tensor was released after one that failed");
+    released
+}
+
+#[test]
+fn a_device_lost_while_sealing_ends_the_session() {
+    let (host, guest) = establish_channel("host", "device").unwrap();
+    for call in 0..60 {
+        // Open on a device that works, then seal on one that is lost at some call after that.
+        let (host2, guest2) = establish_channel("host", "device").unwrap();
+        let device = Awkward::lost_at(30 + call);
+        let mut transfer = Transfer::new(&device);
+        let (pending, body) = deliver(&host2, &guest2, &noise(call, 5_000_000)).unwrap();
+        let Ok(tensor) = block_on(transfer.open(pending, &body)) else { continue };
+        let sealed = block_on(transfer.seal(&guest2, &tensor, |_| Ok(())));
+        assert_eq!(sealed.is_ok(), guest2.is_valid(), "a seal that failed ends the session");
+    }
+    assert!(host.is_valid() && guest.is_valid());
+}
+
+#[test]
+fn a_short_upload_ends_the_session() {
+    let (host, guest) = establish_channel("host", "device").unwrap();
+    let device = CpuDevice::default();
+    let mut transfer = Transfer::new(&device);
+    let (pending, _) = deliver(&host, &guest, &noise(1, 100_000)).unwrap();
+    let source = |_: core::ops::Range<u64>, _: &mut _| Err(Error::Truncated);
+    let opened = block_on(transfer.begin_open(pending, Destination::Owned, source));
+    assert_eq!(opened, Err(Error::Truncated));
+    assert!(!guest.is_valid());
+
+    let (host, guest) = establish_channel("host", "device").unwrap();
+    let (pending, body) = deliver(&host, &guest, &noise(1, 100_000)).unwrap();
+    let opened = block_on(transfer.begin_open_bytes(pending, &body[..body.len() - 1]));
+    assert!(matches!(opened, Err(Error::Record(_))));
+    assert!(!guest.is_valid());
+}
+
+#[test]
+fn out_of_memory_is_an_error() {
+    let device = CpuDevice::default();
+    assert!(matches!(device.alloc(u64::MAX), Err(Error::Backend(_))));
+    assert!(matches!(device.alloc(1 << 62), Err(Error::Backend(_))));
+}
+
+#[test]
+fn a_backend_on_a_lost_device_keeps_what_it_says() {
+    let (host, _) = establish_channel("host", "device").unwrap();
+    let sealed = host.encrypt_tensor(&noise(1, 50_000), &metadata(50_000)).unwrap();
+    for call in 0..20 {
+        let device = Awkward::lost_at(call);
+        let backend = Backend::new(&device);
+        let Ok(handle) = block_on(backend.upload(&sealed)) else { continue };
+        match block_on(backend.download(handle)) {
+            Ok(pulled) => assert!(pulled == sealed),
+            Err(error) => assert!(matches!(error, Error::Backend(_))),
+        }
+    }
+}
+
+fn metadata(bytes: usize) -> TensorMetadata {
+    TensorMetadata::new("id", "name", DType::U8, [bytes as u64]).unwrap()
+}
+
+fn deliver(host: &ChannelSession, guest: &ChannelSession, plaintext: &[u8]) -> Result<(Pending, Vec<u8>), Error> {
+    let metadata = metadata(plaintext.len());
+    let sealed = host.encrypt_tensor(plaintext, &metadata).unwrap();
+    let (header, rest) = sealed.as_bytes().split_at(64);
+    let (encoded, body) = rest.split_at(metadata.encode().len());
+    Ok((guest.reserve(header, encoded)?, body.to_vec()))
+}
