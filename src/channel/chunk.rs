@@ -83,9 +83,16 @@ impl BodyKey<'_> {
         each_chunk(plaintext, sealed, range.count, chunk);
     }
 
-    /// Opens the chunks of `sealed` into `plaintext`, each tag checked. On failure all of `plaintext` is zeros.
+    /// Opens the chunks of `sealed` into `plaintext`, each tag checked. On failure, which other lengths than the
+    /// range's are, all of `plaintext` is zeros.
     #[must_use]
     pub(crate) fn open(&self, range: &ChunkRange, sealed: &[u8], plaintext: &mut [u8]) -> bool {
+        // With other lengths fewer chunks than the range has would be looked at, and the rest pass unverified.
+        let length = |range: Range<u64>| range.end - range.start;
+        if sealed.len() as u64 != length(range.sealed()) || plaintext.len() as u64 != length(range.plaintext()) {
+            plaintext.zeroize();
+            return false;
+        }
         let failed = core::sync::atomic::AtomicBool::new(false);
         let chunk = |(i, (sealed, plaintext)): (usize, (&[u8], &mut [u8]))| {
             if !self.aead.open(chunk_nonce(self.nonce, range.first + i as u32), self.aad, sealed, plaintext) {

@@ -26,8 +26,9 @@ use super::{
     transcript::TranscriptHash,
 };
 
-/// A secret of `N` bytes: no Clone, no Debug, erased on drop.
-pub(crate) struct Secret<const N: usize>(Zeroizing<[u8; N]>);
+/// A secret of `N` bytes: no Clone, no Debug, erased on drop. It stays at one address: moving it would leave copies
+/// behind that nothing erases.
+pub(crate) struct Secret<const N: usize>(Box<Zeroizing<[u8; N]>>);
 
 /// ES: the shared secret, extracted.
 pub(super) struct HandshakeSecret(Hkdf<Sha512>);
@@ -48,7 +49,7 @@ impl HandshakeSecret {
         let schedule = secret.schedule();
         RoleKeys {
             key: AeadKey::new(&expand_label::<KEY_BYTES>(&schedule, "key", &[]).0),
-            iv: *expand_label::<NONCE_BYTES>(&schedule, "iv", &[]).0,
+            iv: **expand_label::<NONCE_BYTES>(&schedule, "iv", &[]).0,
             finished: expand_label(&schedule, "finished", &[]),
         }
     }
@@ -93,7 +94,7 @@ impl MasterSecret {
         Traffic {
             host: TrafficSecret::new(expand_label(&self.0, "host traffic", whole)),
             device: TrafficSecret::new(expand_label(&self.0, "device traffic", whole)),
-            session_id: *expand_label::<32>(&self.0, "session id", whole).0,
+            session_id: **expand_label::<32>(&self.0, "session id", whole).0,
             exporter: expand_label(&self.0, "exporter", whole),
         }
     }
@@ -130,7 +131,7 @@ impl TrafficSecret {
             epoch: self.epoch,
             aead: AeadKey::new(&key.0),
             key,
-            base_nonce: *expand_label::<NONCE_BYTES>(&schedule, "iv", &[]).0,
+            base_nonce: **expand_label::<NONCE_BYTES>(&schedule, "iv", &[]).0,
         }
     }
 
@@ -178,14 +179,14 @@ impl Secret<64> {
 
     #[cfg(test)]
     pub(crate) fn from_bytes(bytes: [u8; 64]) -> Self {
-        Secret(Zeroizing::new(bytes))
+        Secret(Box::new(Zeroizing::new(bytes)))
     }
 }
 
 /// RFC 8446 section 7.1 with prefix `pqgt1 `:
 /// HKDF-Expand(secret, length 2 ‖ (1+) "pqgt1 " + label ‖ (1+) context, length).
 fn expand_label<const N: usize>(secret: &Hkdf<Sha512>, label: &str, context: &[u8]) -> Secret<N> {
-    let mut out = Zeroizing::new([0; N]);
+    let mut out = Box::new(Zeroizing::new([0; N]));
     let expanded = expand_label_into(secret, label, context, &mut out[..]);
     debug_assert!(expanded, "labels and lengths in this file are within bounds");
     Secret(out)
@@ -222,7 +223,7 @@ pub(crate) mod tests {
         let schedule = Hkdf::<Sha512>::from_prk(&[7; 64]).expect("prk");
         let mut expected = [0; 12];
         schedule.expand(b"\x00\x0c\x08pqgt1 iv\x02ab", &mut expected).expect("short");
-        assert_eq!(*expand_label::<12>(&schedule, "iv", b"ab").0, expected);
+        assert_eq!(**expand_label::<12>(&schedule, "iv", b"ab").0, expected);
     }
 
     #[test]

@@ -77,7 +77,7 @@ impl ChannelSession {
     /// M4 of the handshake.
     pub(in crate::channel) fn receive_ready(&self, record: &[u8]) -> Result<()> {
         match self.receive_80(record, |found| found == RecordType::Ready) {
-            Err(Error::Record(_) | Error::Decryption) => Err(HandshakeFailure::Ready.into()),
+            Err(Error::Record(_) | Error::Decryption | Error::SequenceGap { .. }) => Err(HandshakeFailure::Ready.into()),
             other => other.map(drop),
         }
     }
@@ -264,9 +264,7 @@ impl Pending {
         let sequence = self.header.sequence;
         let now = self.inner.clock.now();
         state.may_release(sequence)?;
-        if !state.has_ended() {
-            state.check_alive(now, self.inner.policy.ttl_seconds)?;
-        }
+        state.check_time(now, self.inner.policy.ttl_seconds)?;
         if verdict == Verdict::Failed {
             state.fail(sequence, Error::ChannelFailed);
             self.settled = true;

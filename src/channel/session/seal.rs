@@ -172,8 +172,10 @@ impl Sealing {
         Some(Piece { job: self.job.clone(), range: self.rest.take(chunks), sealed: Arc::clone(&self.sealed) })
     }
 
-    /// Ends the record. Fails, and ends the session, unless every piece was sealed.
+    /// Ends the record. Fails, and ends the session, unless every piece was sealed. Fails also where the session ended
+    /// meanwhile: the record must not be sent then.
     pub fn finish(mut self) -> Result<()> {
+        self.inner.live()?;
         self.finished = self.sealed.load(Ordering::Acquire) == chunk_count(self.header.body_bytes);
         if self.finished { Ok(()) } else { Err(Error::Usage("a seal ended before every piece of it was sealed")) }
     }
@@ -194,9 +196,8 @@ impl Sealing {
 impl Drop for Sealing {
     fn drop(&mut self) {
         if !self.finished {
-            let mut state = self.inner.lock();
-            let received = state.receive.as_ref().map_or(0, |half| half.next);
-            state.fail(received, Error::ChannelFailed);
+            // Nothing received is at fault: tensors in flight the other way may still be released.
+            self.inner.fail_at(u64::MAX);
         }
     }
 }

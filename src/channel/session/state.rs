@@ -64,9 +64,14 @@ impl State {
 
     /// Ends the session when its time is over by either clock, or the wall clock went back.
     pub(super) fn check_alive(&mut self, now: Timestamp, ttl_seconds: u32) -> Result<()> {
-        if let Some((why, _)) = &self.end {
-            return Err(why.clone());
+        match &self.end {
+            Some((why, _)) => Err(why.clone()),
+            None => self.check_time(now, ttl_seconds),
         }
+    }
+
+    /// The same for tensors that a failure after them left in flight: their time runs on.
+    pub(super) fn check_time(&mut self, now: Timestamp, ttl_seconds: u32) -> Result<()> {
         let ttl = Duration::from_secs(ttl_seconds.into());
         let why = if now.wall.saturating_add(CLOCK_TOLERANCE) < self.latest_wall {
             Error::ClockWentBackward
@@ -91,10 +96,6 @@ impl State {
             Some((_, at)) => *at = sequence.min(*at),
             None => self.end = Some((why, sequence)),
         }
-    }
-
-    pub(super) fn has_ended(&self) -> bool {
-        self.end.is_some()
     }
 
     pub(super) fn exporter(&self) -> Result<&Secret<64>> {
