@@ -218,6 +218,13 @@ pub(crate) mod tests {
         }
     }
 
+    /// [`traffic`] at a later epoch, without the epochs before it.
+    pub(crate) fn traffic_at(epoch: u32) -> Traffic {
+        let Traffic { host, device, session_id, exporter } = traffic();
+        let at = |secret: TrafficSecret| TrafficSecret { epoch, ..secret };
+        Traffic { host: at(host), device: at(device), session_id, exporter }
+    }
+
     #[test]
     fn expand_label_is_hkdf_expand_of_the_encoded_label() {
         let schedule = Hkdf::<Sha512>::from_prk(&[7; 64]).expect("prk");

@@ -77,7 +77,9 @@ impl ChannelSession {
     /// M4 of the handshake.
     pub(in crate::channel) fn receive_ready(&self, record: &[u8]) -> Result<()> {
         match self.receive_80(record, |found| found == RecordType::Ready) {
-            Err(Error::Record(_) | Error::Decryption | Error::SequenceGap { .. }) => Err(HandshakeFailure::Ready.into()),
+            Err(Error::Record(_) | Error::Decryption | Error::SequenceGap { .. }) => {
+                Err(HandshakeFailure::Ready.into())
+            }
             other => other.map(drop),
         }
     }

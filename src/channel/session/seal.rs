@@ -102,7 +102,7 @@ impl Inner {
         Ok(record)
     }
 
-    fn seal_control(&self, state: &mut state::State, record_type: RecordType) -> Result<Vec<u8>> {
+    pub(super) fn seal_control(&self, state: &mut state::State, record_type: RecordType) -> Result<Vec<u8>> {
         let half = state.send()?;
         let header = RecordHeader {
             record_type,
@@ -175,7 +175,7 @@ impl Sealing {
     /// Ends the record. Fails, and ends the session, unless every piece was sealed. Fails also where the session ended
     /// meanwhile: the record must not be sent then.
     pub fn finish(mut self) -> Result<()> {
-        self.inner.live()?;
+        drop(self.inner.live()?);
         self.finished = self.sealed.load(Ordering::Acquire) == chunk_count(self.header.body_bytes);
         if self.finished { Ok(()) } else { Err(Error::Usage("a seal ended before every piece of it was sealed")) }
     }
