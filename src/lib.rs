@@ -9,6 +9,7 @@ mod establish;
 pub mod identity;
 pub mod kernel;
 mod parallel;
+pub mod sealed;
 pub mod tensor;
 pub mod transfer;
 

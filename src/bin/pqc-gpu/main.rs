@@ -1,1 +1,66 @@
-fn main() {}
+//! `pqc-gpu`: the library's program. Each subcommand has a file of its own.
+//!
+//! Exit codes: 0 done; 1 verification or authentication failed; 2 usage or unreadable input; 3 the device asked for is
+//! not available; 4 anything else.
+
+mod choose;
+mod devices;
+mod failure;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use failure::Failure;
+
+const AFTER: &str = "\
+Examples:
+  pqc-gpu devices
+      What can be used here, and what its use promises.
+
+Exit codes:
+  0  done
+  1  verification or authentication failed
+  2  usage or unreadable input
+  3  the device asked for is not available
+  4  anything else";
+
+/// Move tensors between CPU and GPU as ciphertext only: ML-KEM-768, ML-DSA-65, AES-256-GCM, opened on the device
+#[derive(Debug, Parser)]
+#[command(name = "pqc-gpu", version, after_help = AFTER)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    Devices(devices::Arguments),
+}
+
+impl Command {
+    fn run(self) -> Result<(), Failure> {
+        match self {
+            Command::Devices(arguments) => arguments.run(),
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let command_line = match CommandLine::try_parse() {
+        Ok(command_line) => command_line,
+        Err(answer) => {
+            // Help and version are answers too, for standard output. A reader that went away is no failure.
+            let _ = answer.print();
+            return if answer.use_stderr() { ExitCode::from(failure::Kind::Usage as u8) } else { ExitCode::SUCCESS };
+        }
+    };
+    match command_line.command.run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output::note(failure.to_string());
+            failure.exit_code()
+        }
+    }
+}

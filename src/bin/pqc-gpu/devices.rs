@@ -1,0 +1,141 @@
+//! `pqc-gpu devices`: what can be used here, and what holds when it is.
+
+use pqc_gpu_driver::device::DeviceInfo;
+use serde::Serialize;
+
+use crate::{choose::DeviceChoice, failure::Failure, output};
+
+const EXAMPLES: &str = "\
+Examples:
+  pqc-gpu devices
+      Every kind of device, whether it can be used, and what its use promises.
+  pqc-gpu devices --json
+      The same as one JSON object, for scripts.";
+
+/// The mode that every device of this version runs in.
+const MODE: &str = "every mode, between endpoints that pin each other";
+const PROMISE: &str =
+    "nobody on network, CDN, disk or page cache reads or alters a tensor between sealing and the device";
+const SESSION_KEY: &str = "host-held: host RAM holds keys";
+/// What holds nowhere, whatever the device.
+const NOT_PROMISED: &str =
+    "not promised: a compromised CPU host, power or electromagnetic side channels, availability, accept-any peers";
+
+/// List the devices, why an absent one is absent, and what holds with each
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+impl Arguments {
+    pub(crate) fn run(self) -> Result<(), Failure> {
+        let devices: Vec<Entry> = DeviceChoice::ORDER.into_iter().map(entry).collect();
+        if self.json {
+            return output::json(&Listing { devices, not_promised: NOT_PROMISED });
+        }
+        print(&devices)
+    }
+}
+
+#[derive(Serialize)]
+struct Listing {
+    devices: Vec<Entry>,
+    not_promised: &'static str,
+}
+
+#[derive(Serialize)]
+struct Entry {
+    id: String,
+    available: bool,
+    /// Why it is not available.
+    reason: Option<String>,
+    #[serde(flatten)]
+    facts: Option<Facts>,
+}
+
+/// What is known of an available device only.
+#[derive(Serialize)]
+struct Facts {
+    name: String,
+    driver: String,
+    software: bool,
+    unified_memory: bool,
+    max_buffer_bytes: u64,
+    max_binding_bytes: u64,
+    binding_alignment: u64,
+    staging_bytes: u64,
+    mode: &'static str,
+    promise: &'static str,
+    session_key: &'static str,
+    bus: &'static str,
+}
+
+fn entry(choice: DeviceChoice) -> Entry {
+    match choice.open_named() {
+        Ok(device) => {
+            let info = device.info();
+            Entry { id: info.id.clone(), available: true, reason: None, facts: Some(Facts::of(info)) }
+        }
+        Err(error) => Entry { id: choice.id(), available: false, reason: Some(error.to_string()), facts: None },
+    }
+}
+
+impl Facts {
+    fn of(info: &DeviceInfo) -> Self {
+        Facts {
+            name: info.name.clone(),
+            driver: info.driver.clone(),
+            software: info.software,
+            unified_memory: info.unified_memory,
+            max_buffer_bytes: info.max_buffer_bytes,
+            max_binding_bytes: info.max_binding_bytes,
+            binding_alignment: info.binding_alignment,
+            staging_bytes: info.staging_bytes(),
+            mode: MODE,
+            promise: PROMISE,
+            session_key: SESSION_KEY,
+            // The only device there is keeps tensors in host memory.
+            bus: "none, so nothing is promised about one",
+        }
+    }
+}
+
+fn print(devices: &[Entry]) -> Result<(), Failure> {
+    let rows: Vec<[String; 4]> = devices
+        .iter()
+        .map(|entry| {
+            let (name, driver) = match &entry.facts {
+                Some(facts) => (facts.name.clone(), facts.driver.clone()),
+                None => ("-".into(), "-".into()),
+            };
+            let available = if entry.available { "yes" } else { "no" };
+            [entry.id.clone(), available.into(), name, driver]
+        })
+        .collect();
+    output::table(["device", "available", "name", "driver"], &rows)?;
+    for entry in devices {
+        output::lines([String::new()])?;
+        match (&entry.facts, &entry.reason) {
+            (Some(facts), _) => output::lines([
+                format!("{}:", entry.id),
+                format!("  software       {}", if facts.software { "yes" } else { "no" }),
+                format!("  memory         {}", if facts.unified_memory { "the host's" } else { "its own" }),
+                format!("  largest buffer {} bytes, binding {} bytes", facts.max_buffer_bytes, facts.max_binding_bytes),
+                format!(
+                    "  staging        {} bytes, offsets in multiples of {}",
+                    facts.staging_bytes, facts.binding_alignment
+                ),
+                format!("  holds          {}:", facts.mode),
+                format!("                 {}", facts.promise),
+                format!("  session key    {}", facts.session_key),
+                format!("  bus            {}", facts.bus),
+            ])?,
+            (None, Some(reason)) => output::lines([format!("{}: {reason}", entry.id)])?,
+            (None, None) => {}
+        }
+    }
+    output::lines(["", NOT_PROMISED])
+}
