@@ -353,3 +353,6 @@ fn open_sealed(
     }
     Ok(plaintext)
 }
+
+#[cfg(test)]
+mod tests;
