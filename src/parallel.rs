@@ -1,5 +1,16 @@
 //! Work over equal pieces of memory, on all cores natively, in order on wasm.
 
+/// What crosses between threads natively must be `Send`; in a browser's WebGPU nothing is, and nothing crosses.
+#[cfg(not(target_arch = "wasm32"))]
+pub trait MaybeSend: Send {}
+#[cfg(not(target_arch = "wasm32"))]
+impl<T: Send> MaybeSend for T {}
+/// What crosses between threads natively must be `Send`; in a browser's WebGPU nothing is, and nothing crosses.
+#[cfg(target_arch = "wasm32")]
+pub trait MaybeSend {}
+#[cfg(target_arch = "wasm32")]
+impl<T> MaybeSend for T {}
+
 /// Fewer pieces than this are not worth waking another core for: 16 chunks of 16 KiB take about 25 µs.
 #[cfg(not(target_arch = "wasm32"))]
 const SERIAL_BELOW: usize = 16;
@@ -39,4 +50,15 @@ pub(crate) fn sum(pieces: &[u8], piece: usize, work: impl Fn(usize, &[u8]) -> u3
         return pieces.enumerate().map(|(i, piece)| work(i, piece)).sum();
     }
     pieces.chunks(piece).enumerate().map(|(i, piece)| work(i, piece)).sum()
+}
+
+/// Runs `work` on each item, each perhaps on a thread of its own. Gives the first error there was.
+pub(crate) fn each<T: MaybeSend, E: Send>(items: Vec<T>, work: impl Fn(T) -> Result<(), E> + Sync) -> Result<(), E> {
+    #[cfg(not(target_arch = "wasm32"))]
+    {
+        use rayon::prelude::*;
+        items.into_par_iter().map(&work).collect()
+    }
+    #[cfg(target_arch = "wasm32")]
+    items.into_iter().try_for_each(work)
 }

@@ -15,21 +15,12 @@ use core::ops::Range;
 
 pub use cpu::{CpuBuffer, CpuDevice};
 
+pub use crate::parallel::MaybeSend;
+
 use crate::{
     Result,
     kernel::{Kernel, Params},
 };
-
-/// Threads exist natively, and what crosses between them must be `Send`; in a browser's WebGPU nothing is.
-#[cfg(not(target_arch = "wasm32"))]
-pub trait MaybeSend: Send {}
-#[cfg(not(target_arch = "wasm32"))]
-impl<T: Send> MaybeSend for T {}
-/// Threads exist natively, and what crosses between them must be `Send`; in a browser's WebGPU nothing is.
-#[cfg(target_arch = "wasm32")]
-pub trait MaybeSend {}
-#[cfg(target_arch = "wasm32")]
-impl<T> MaybeSend for T {}
 
 /// What a device is and can do.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,9 +12,11 @@ pub mod hazmat;
 mod open;
 mod queue;
 mod seal;
+mod slot;
 
 pub use backend::{Backend, Handle, InMemoryBackend};
 pub use open::Destination;
+pub use slot::seal_into_slot;
 
 use std::sync::Arc;
 

@@ -57,6 +57,11 @@ impl Failure {
         Failure { message: format!("{}: {}", printable(&what.to_string()), self.message), ..self }
     }
 
+    /// Whether something did not verify.
+    pub(crate) fn is_rejection(&self) -> bool {
+        self.kind == Kind::Rejected
+    }
+
     /// For the shell.
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(self.kind as u8)

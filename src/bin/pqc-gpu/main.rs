@@ -6,7 +6,11 @@
 mod choose;
 mod devices;
 mod failure;
+mod model;
 mod output;
+mod tamper;
+mod transfer;
+mod wire;
 
 use std::process::ExitCode;
 
@@ -37,12 +41,14 @@ struct CommandLine {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     Devices(devices::Arguments),
+    Transfer(transfer::Arguments),
 }
 
 impl Command {
     fn run(self) -> Result<(), Failure> {
         match self {
             Command::Devices(arguments) => arguments.run(),
+            Command::Transfer(arguments) => arguments.run(),
         }
     }
 }

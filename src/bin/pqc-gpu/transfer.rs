@@ -1,0 +1,301 @@
+//! `pqc-gpu transfer`: the main job. A model crosses a real channel to a device and back.
+
+use std::{path::PathBuf, time::Instant};
+
+use pqc_gpu_driver::{
+    Error, block_on,
+    channel::suite::SUITE_NAME,
+    device::{Device, Slot, SlotWriter},
+    transfer::hazmat::PlainUpload,
+};
+use serde::Serialize;
+use sha3::{Digest, Sha3_256};
+
+use crate::{
+    choose::{DeviceArgument, on_device},
+    failure::Failure,
+    model::{Model, Tensor},
+    output::{self, Progress},
+    tamper::Tamper,
+    wire::Wire,
+};
+
+const AFTER: &str = "\
+Every tensor is sealed by the host, uploaded as ciphertext, opened on the device, sealed on the device, sent back,
+opened by the host and compared with the original by SHA3-256. Both ends run in this process; the handshake between
+them is the real one.
+
+Examples:
+  pqc-gpu transfer
+      The small model that the program carries.
+  pqc-gpu transfer model.safetensors --device cpu --json
+      Any safetensors file; one JSON object on standard output.
+  pqc-gpu transfer --tamper ciphertext
+      An attacker on the wire flips one bit. Exits 1: nothing of the tensor came out.";
+
+/// Send a model's tensors to a device and back through a post-quantum channel, and verify every one
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER)]
+pub(crate) struct Arguments {
+    /// A .safetensors file; without it a small model that the program carries
+    #[arg(value_name = "FILE.safetensors")]
+    file: Option<PathBuf>,
+    #[command(flatten)]
+    device: DeviceArgument,
+    /// Alter the bytes on the wire, to see them refused
+    #[arg(long, value_name = "HOW")]
+    tamper: Option<Tamper>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Tensors are taken to the device and back in groups of about this size, so that a model may be larger than the
+/// device's memory.
+const GROUP_BYTES: u64 = 256 << 20;
+
+#[derive(Serialize)]
+struct Report {
+    device: String,
+    suite: &'static str,
+    tensors: usize,
+    bytes: u64,
+    verified: usize,
+    rejected: usize,
+    plain_upload_gbps: Option<f64>,
+    sealed_upload_gbps: Option<f64>,
+    ratio: Option<f64>,
+    host_seal_gbps: Option<f64>,
+    peak_host_bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tamper: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rejection: Option<String>,
+}
+
+impl Arguments {
+    pub(crate) fn run(self) -> Result<(), Failure> {
+        let model = Model::open(self.file.as_deref())?;
+        if self.tamper.is_some() && model.tensors().len() == 0 {
+            return Err(Failure::usage("the model has no tensor to tamper with"));
+        }
+        let device = self.device.device.open()?;
+        let report = on_device!(device, device => block_on(run(&model, device, self.tamper)))?;
+        if self.json {
+            output::json(&report)?;
+        } else {
+            report.print(&model)?;
+        }
+        match &report.rejection {
+            Some(why) => Err(Failure::rejected(format!("a tensor was refused: {why}"))),
+            None => Ok(()),
+        }
+    }
+}
+
+async fn run<D: Device>(model: &Model, device: D, tamper: Option<Tamper>) -> Result<Report, Failure> {
+    let mut progress = Progress::bytes(model.tensor_bytes().saturating_mul(4));
+    let mut wire = Wire::connect(device)?;
+    let mut clocks = Clocks::default();
+    let mut report = Report {
+        device: wire.transfer.device().info().id.clone(),
+        suite: SUITE_NAME,
+        tensors: model.tensors().len(),
+        bytes: model.tensor_bytes(),
+        verified: 0,
+        rejected: 0,
+        plain_upload_gbps: None,
+        sealed_upload_gbps: None,
+        ratio: None,
+        host_seal_gbps: None,
+        peak_host_bytes: 0,
+        tamper: tamper.map(Tamper::name),
+        rejection: None,
+    };
+    // The largest tensor is the one with most to lose.
+    let target = model.tensors().enumerate().max_by_key(|(_, tensor)| tensor.bytes.len()).map(|(index, _)| index);
+    let target = tamper.and(target);
+    let tensors: Vec<_> = model.tensors().enumerate().collect();
+    for group in groups(&tensors) {
+        let outcome = carry(&mut wire, group, tamper.zip(target), &mut clocks, &mut progress).await?;
+        report.verified += outcome.verified;
+        report.rejected += outcome.rejected;
+        if let Some(error) = outcome.rejection {
+            let failure = Failure::from(error);
+            if tamper.is_none() || !failure.is_rejection() {
+                return Err(failure);
+            }
+            report.rejection = Some(failure.to_string());
+            break;
+        }
+    }
+    if report.rejection.is_none() {
+        wire.close()?;
+    }
+    if let (Some(tamper), None) = (tamper, &report.rejection) {
+        return Err(Failure::other(format!("--tamper {} was not noticed: this is a bug", tamper.name())));
+    }
+    report.plain_upload_gbps = rate(clocks.bytes, clocks.plain);
+    report.sealed_upload_gbps = rate(clocks.bytes, clocks.sealed);
+    report.host_seal_gbps = rate(clocks.bytes, wire.seal_seconds);
+    report.ratio = report.sealed_upload_gbps.zip(report.plain_upload_gbps).map(|(sealed, plain)| sealed / plain);
+    report.peak_host_bytes = wire.peak_host_bytes;
+    Ok(report)
+}
+
+#[derive(Default)]
+struct Clocks {
+    /// Bytes that both clocks saw.
+    bytes: u64,
+    plain: f64,
+    sealed: f64,
+}
+
+#[derive(Default)]
+struct Outcome {
+    verified: usize,
+    rejected: usize,
+    rejection: Option<Error>,
+}
+
+/// Takes a group of tensors to the device and back.
+async fn carry<D: Device>(
+    wire: &mut Wire<D>,
+    group: &[(usize, Tensor<'_>)],
+    tamper: Option<(Tamper, usize)>,
+    clocks: &mut Clocks,
+    progress: &mut Progress,
+) -> Result<Outcome, Failure> {
+    let mut outcome = Outcome::default();
+    let bytes: u64 = group.iter().map(|(_, tensor)| tensor.metadata.size_bytes()).sum();
+    // First, so that the file's pages are in memory before anything is timed.
+    let digests: Vec<[u8; 32]> = group
+        .iter()
+        .map(|(_, tensor)| {
+            progress.advance(tensor.metadata.size_bytes());
+            Sha3_256::digest(tensor.bytes).into()
+        })
+        .collect();
+
+    let started = Instant::now();
+    plain_upload(wire.transfer.device(), group).await?;
+    let plain_seconds = started.elapsed().as_secs_f64();
+    progress.advance(bytes);
+
+    let started = Instant::now();
+    let mut refused = None;
+    for (index, tensor) in group {
+        let edit = tamper.filter(|(_, target)| target == index).map(|(tamper, _)| tamper);
+        if let Err(error) = wire.send(*tensor, edit).await {
+            refused = Some(error);
+            break;
+        }
+        progress.advance(tensor.metadata.size_bytes());
+    }
+    let opened = wire.transfer.settle().await;
+    let sealed_seconds = started.elapsed().as_secs_f64();
+
+    let mut tensors = Vec::new();
+    for result in opened {
+        match result {
+            Ok(tensor) => tensors.push(tensor),
+            // The first is the cause; those after it were refused because the session had ended.
+            Err(error) => {
+                outcome.rejected += 1;
+                outcome.rejection.get_or_insert(error);
+            }
+        }
+    }
+    if let Some(error) = refused {
+        outcome.rejected += 1;
+        outcome.rejection.get_or_insert(error);
+    }
+    if outcome.rejection.is_some() {
+        // The session is over, so nothing can come back. What was released before was verified by its tags.
+        outcome.verified = tensors.len();
+        return Ok(outcome);
+    }
+    clocks.bytes += bytes;
+    clocks.plain += plain_seconds;
+    clocks.sealed += sealed_seconds;
+
+    for (tensor, digest) in tensors.into_iter().zip(digests) {
+        let returned = wire.fetch(&tensor).await?;
+        if returned != digest {
+            return Err(Failure::rejected(format!("tensor {} came back altered", tensor.metadata().name())));
+        }
+        progress.advance(tensor.metadata().size_bytes());
+        outcome.verified += 1;
+    }
+    Ok(outcome)
+}
+
+/// The same bytes by the same path, in the clear: what the sealed upload is compared with.
+async fn plain_upload<D: Device>(device: &D, group: &[(usize, Tensor<'_>)]) -> Result<(), Error> {
+    let mut upload = PlainUpload::new(device);
+    for (_, tensor) in group {
+        let source = &mut |part: std::ops::Range<u64>, slot: &mut D::Slot| {
+            let bytes = &tensor.bytes[part.start as usize..part.end as usize];
+            slot.writers(&[bytes.len() as u64])?.iter_mut().try_for_each(|writer| writer.write(0, bytes))
+        };
+        upload.queue(device, tensor.metadata.size_bytes(), source).await?;
+    }
+    upload.settle(device).await
+}
+
+/// Cuts the tensors into runs of about [`GROUP_BYTES`], each at least one tensor.
+fn groups<'a, 'b>(tensors: &'a [(usize, Tensor<'b>)]) -> Vec<&'a [(usize, Tensor<'b>)]> {
+    let (mut groups, mut start, mut bytes) = (Vec::new(), 0, 0);
+    for (end, (_, tensor)) in tensors.iter().enumerate() {
+        if end > start && bytes + tensor.metadata.size_bytes() > GROUP_BYTES {
+            groups.push(&tensors[start..end]);
+            (start, bytes) = (end, 0);
+        }
+        bytes += tensor.metadata.size_bytes();
+    }
+    groups.push(&tensors[start..]);
+    groups
+}
+
+/// Gigabytes (10^9) a second. None where there is nothing to divide.
+fn rate(bytes: u64, seconds: f64) -> Option<f64> {
+    (bytes > 0 && seconds > 0.0).then(|| bytes as f64 / 1e9 / seconds)
+}
+
+impl Report {
+    fn print(&self, model: &Model) -> Result<(), Failure> {
+        let speed = |rate: Option<f64>| rate.map_or("-".to_owned(), |rate| format!("{rate:.2} GB/s"));
+        let row = |name: &str, value: String| [name.to_owned(), value];
+        let mut rows = vec![
+            row("device", self.device.clone()),
+            row("suite", self.suite.into()),
+            row("tensors", self.tensors.to_string()),
+            row("bytes", self.bytes.to_string()),
+            row("verified", self.verified.to_string()),
+            row("rejected", self.rejected.to_string()),
+            row("plain upload", speed(self.plain_upload_gbps)),
+            row("sealed upload", speed(self.sealed_upload_gbps)),
+            row("sealed / plain", self.ratio.map_or("-".into(), |ratio| format!("{ratio:.3}"))),
+            row("host sealing", speed(self.host_seal_gbps)),
+            row("peak host memory", format!("{:.1} MiB", self.peak_host_bytes as f64 / f64::from(1 << 20))),
+        ];
+        if let Some(tamper) = self.tamper {
+            rows.insert(0, row("tampered with", tamper.into()));
+        }
+        output::table(["model", model.name()], &rows)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_cover_everything_once() {
+        let model = Model::open(None).expect("built in");
+        let tensors: Vec<_> = model.tensors().enumerate().collect();
+        let covered: usize = groups(&tensors).iter().map(|group| group.len()).sum();
+        assert_eq!(covered, tensors.len());
+        assert_eq!(groups(&[]).len(), 1, "no tensors are one empty group");
+    }
+}

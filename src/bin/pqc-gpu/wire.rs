@@ -1,0 +1,134 @@
+//! The two ends and what lies between them: sealing at the host, opening on the device, and the way back.
+
+use std::{ops::Range, time::Instant};
+
+use pqc_gpu_driver::{
+    ChannelSession, Error,
+    channel::{
+        chunk::SEALED_CHUNK_BYTES,
+        record::{HEADER_BYTES, RecordHeader, RecordType},
+        session::{Opening, Pending},
+        suite::TAG_BYTES,
+    },
+    device::{Device, Slot, SlotWriter},
+    establish_channel,
+    transfer::{Destination, DeviceTensor, Transfer, seal_into_slot},
+};
+use sha3::{Digest, Sha3_256};
+
+use crate::{model::Tensor, tamper::Tamper};
+
+const CONTROL_BYTES: usize = HEADER_BYTES + TAG_BYTES;
+
+/// A channel with both its ends in this process, the device's end on a device.
+pub(crate) struct Wire<D: Device> {
+    pub(crate) host: ChannelSession,
+    pub(crate) guest: ChannelSession,
+    pub(crate) transfer: Transfer<D>,
+    /// Seconds spent sealing at the host.
+    pub(crate) seal_seconds: f64,
+    /// The most host memory that held tensor bytes at once.
+    pub(crate) peak_host_bytes: u64,
+}
+
+impl<D: Device> Wire<D> {
+    /// Runs the handshake.
+    pub(crate) fn connect(device: D) -> Result<Self, Error> {
+        let (host, guest) = establish_channel("host", &device.info().id)?;
+        let peak_host_bytes = device.info().staging_bytes();
+        Ok(Wire { host, guest, transfer: Transfer::new(device), seal_seconds: 0.0, peak_host_bytes })
+    }
+
+    /// Seals a tensor at the host, straight into the device's staging slots, and queues its opening.
+    pub(crate) async fn send(&mut self, tensor: Tensor<'_>, tamper: Option<Tamper>) -> Result<(), Error> {
+        let mut sealing = self.host.seal(tensor.metadata)?;
+        let mut prelude = sealing.prelude().to_vec();
+        let body_bytes = sealing.body_bytes();
+        if let Some(tamper) = tamper {
+            tamper.edit_prelude(&mut prelude, sealing.header().metadata_bytes as usize);
+        }
+        if tamper == Some(Tamper::Reflect) {
+            // What the host has just sent comes back to it.
+            return receive_prelude(&self.host, &prelude).map(drop);
+        }
+        let pending = receive_prelude(&self.guest, &prelude)?;
+        let (guest, seconds) = (&self.guest, &mut self.seal_seconds);
+        let source = |part: Range<u64>, slot: &mut D::Slot| {
+            let started = Instant::now();
+            let length = part.end - part.start;
+            match tamper {
+                None => seal_into_slot(&mut sealing, tensor.bytes, slot, length)?,
+                Some(tamper) => {
+                    let mut wire = vec![0; length as usize];
+                    let chunks = length.div_ceil(SEALED_CHUNK_BYTES) as u32;
+                    let piece = sealing.next_piece(chunks).ok_or(Error::Usage("nothing is left to seal"))?;
+                    let range = piece.plaintext();
+                    piece.seal(&tensor.bytes[range.start as usize..range.end as usize], &mut wire)?;
+                    if !tamper.edit_body(part, &mut wire, body_bytes) {
+                        return Err(guest.transport_ended().err().unwrap_or(Error::Truncated));
+                    }
+                    slot.writers(&[length])?.iter_mut().try_for_each(|writer| writer.write(0, &wire))?;
+                }
+            }
+            *seconds += started.elapsed().as_secs_f64();
+            Ok(())
+        };
+        self.transfer.begin_open(pending, Destination::Owned, source).await?;
+        sealing.finish()?;
+        if tamper == Some(Tamper::Replay) {
+            return receive_prelude(&self.guest, &prelude).map(drop);
+        }
+        Ok(())
+    }
+
+    /// Seals a tensor on the device, opens it at the host and gives the plaintext's SHA3-256. The host holds a few pieces
+    /// of it at a time.
+    pub(crate) async fn fetch(&mut self, tensor: &DeviceTensor<D>) -> Result<[u8; 32], Error> {
+        let (host, guest) = (&self.host, &self.guest);
+        let (mut opening, mut digest, mut plaintext): (Option<Opening>, _, _) = (None, Sha3_256::new(), Vec::new());
+        let mut largest_part = 0;
+        let sink = |wire: &[u8]| match &mut opening {
+            None => {
+                opening = Some(receive_prelude(host, wire)?.opening());
+                Ok(())
+            }
+            Some(opening) => {
+                let chunks = (wire.len() as u64).div_ceil(SEALED_CHUNK_BYTES) as u32;
+                let (_, length) = opening.next_piece(chunks).ok_or(Error::Record("trailing bytes"))?;
+                plaintext.resize(length as usize, 0);
+                opening.open_piece(chunks, wire, &mut plaintext)?;
+                digest.update(&plaintext);
+                largest_part = largest_part.max(wire.len() as u64);
+                Ok(())
+            }
+        };
+        self.transfer.seal(guest, tensor, sink).await?;
+        opening.ok_or(Error::Truncated)?.finish()?;
+        // Two parts are on their way at a time, one is opened.
+        let held = self.transfer.device().info().staging_bytes() + 2 * largest_part + plaintext.capacity() as u64;
+        self.peak_host_bytes = self.peak_host_bytes.max(held);
+        Ok(digest.finalize().into())
+    }
+
+    /// Closes both directions and checks that both ends saw it.
+    pub(crate) fn close(&self) -> Result<(), Error> {
+        self.guest.receive_control(&self.host.close()?)?;
+        self.host.receive_control(&self.guest.close()?)?;
+        self.host.transport_ended()?;
+        self.guest.transport_ended()
+    }
+}
+
+/// What a receiver does with the bytes before a body: a KEY_UPDATE where there is one, then header and metadata.
+fn receive_prelude(session: &ChannelSession, wire: &[u8]) -> Result<Pending, Error> {
+    const SHORT: Error = Error::Record("shorter than a header");
+    let header = RecordHeader::decode(wire.first_chunk().ok_or(SHORT)?)?;
+    let mut record = wire;
+    if header.record_type == RecordType::KeyUpdate {
+        let (control, rest) = wire.split_at_checked(CONTROL_BYTES).ok_or(SHORT)?;
+        session.receive_control(control)?;
+        record = rest;
+    }
+    let (header, metadata) = record.split_at_checked(HEADER_BYTES).ok_or(SHORT)?;
+    session.reserve(header, metadata)
+}
