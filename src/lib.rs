@@ -1,4 +1,6 @@
 //! Tensors cross between CPU and GPU only as ciphertext.
+#[cfg(doctest)]
+mod attacks;
 pub mod channel;
 mod clock;
 #[cfg(feature = "conformance")]

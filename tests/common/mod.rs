@@ -140,6 +140,22 @@ pub fn seal(session: &ChannelSession, bytes: usize) -> EncryptedTensor {
     session.encrypt_tensor(&content(bytes), &metadata(bytes)).unwrap()
 }
 
+/// Where a record's body begins, and the body, told from its bytes.
+pub trait Body {
+    fn body_start(&self) -> usize;
+    fn body(&self) -> &[u8];
+}
+
+impl Body for EncryptedTensor {
+    fn body_start(&self) -> usize {
+        64 + self.header().metadata_bytes as usize
+    }
+
+    fn body(&self) -> &[u8] {
+        &self.as_bytes()[self.body_start()..]
+    }
+}
+
 /// Sends a tensor as bytes.
 #[track_caller]
 pub fn send(from: &ChannelSession, to: &ChannelSession, bytes: usize) {
