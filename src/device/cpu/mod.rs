@@ -193,9 +193,9 @@ impl Device for CpuDevice {
     fn alloc(&self, bytes: u64) -> Result<CpuBuffer> {
         const OUT_OF_MEMORY: &str = "out of memory";
         let bytes = usize::try_from(bytes).map_err(|_| Error::Backend(OUT_OF_MEMORY.into()))?;
-        let mut memory = Vec::new();
-        memory.try_reserve_exact(bytes).map_err(|_| Error::Backend(OUT_OF_MEMORY.into()))?;
-        memory.resize(bytes, 0);
+        // Asking first makes too much an error; `vec!` then takes pages that are zero already, without touching them.
+        Vec::<u8>::new().try_reserve_exact(bytes).map_err(|_| Error::Backend(OUT_OF_MEMORY.into()))?;
+        let memory = vec![0; bytes];
         Ok(CpuBuffer(Arc::new(Memory(RwLock::new(memory)))))
     }
 
