@@ -3,6 +3,7 @@
 //! Exit codes: 0 done; 1 verification or authentication failed; 2 usage or unreadable input; 3 the device asked for is
 //! not available; 4 anything else.
 
+mod bench;
 mod choose;
 mod devices;
 mod failure;
@@ -42,6 +43,7 @@ struct CommandLine {
 enum Command {
     Devices(devices::Arguments),
     Transfer(transfer::Arguments),
+    Bench(bench::Arguments),
 }
 
 impl Command {
@@ -49,6 +51,7 @@ impl Command {
         match self {
             Command::Devices(arguments) => arguments.run(),
             Command::Transfer(arguments) => arguments.run(),
+            Command::Bench(arguments) => arguments.run(),
         }
     }
 }

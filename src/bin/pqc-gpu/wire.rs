@@ -81,11 +81,22 @@ impl<D: Device> Wire<D> {
         Ok(())
     }
 
-    /// Seals a tensor on the device, opens it at the host and gives the plaintext's SHA3-256. The host holds a few pieces
-    /// of it at a time.
+    /// Seals a tensor on the device, opens it at the host and gives the plaintext's SHA3-256.
     pub(crate) async fn fetch(&mut self, tensor: &DeviceTensor<D>) -> Result<[u8; 32], Error> {
+        let mut digest = Sha3_256::new();
+        self.fetch_into(tensor, |plaintext| digest.update(plaintext)).await?;
+        Ok(digest.finalize().into())
+    }
+
+    /// The same without looking at the plaintext.
+    pub(crate) async fn fetch_unread(&mut self, tensor: &DeviceTensor<D>) -> Result<(), Error> {
+        self.fetch_into(tensor, |_| ()).await
+    }
+
+    /// Gives the plaintext in pieces; the host holds a few of them at a time. It counts only if this succeeds.
+    async fn fetch_into(&mut self, tensor: &DeviceTensor<D>, mut take: impl FnMut(&[u8])) -> Result<(), Error> {
         let (host, guest) = (&self.host, &self.guest);
-        let (mut opening, mut digest, mut plaintext): (Option<Opening>, _, _) = (None, Sha3_256::new(), Vec::new());
+        let (mut opening, mut plaintext): (Option<Opening>, _) = (None, Vec::new());
         let mut largest_part = 0;
         let sink = |wire: &[u8]| match &mut opening {
             None => {
@@ -97,7 +108,7 @@ impl<D: Device> Wire<D> {
                 let (_, length) = opening.next_piece(chunks).ok_or(Error::Record("trailing bytes"))?;
                 plaintext.resize(length as usize, 0);
                 opening.open_piece(chunks, wire, &mut plaintext)?;
-                digest.update(&plaintext);
+                take(&plaintext);
                 largest_part = largest_part.max(wire.len() as u64);
                 Ok(())
             }
@@ -107,7 +118,7 @@ impl<D: Device> Wire<D> {
         // Two parts are on their way at a time, one is opened.
         let held = self.transfer.device().info().staging_bytes() + 2 * largest_part + plaintext.capacity() as u64;
         self.peak_host_bytes = self.peak_host_bytes.max(held);
-        Ok(digest.finalize().into())
+        Ok(())
     }
 
     /// Closes both directions and checks that both ends saw it.
