@@ -1,6 +1,6 @@
 //! `pqc-gpu devices`: what can be used here, and what holds when it is.
 
-use pqc_gpu_driver::device::DeviceInfo;
+use pqc_gpu_driver::{Error, device::DeviceInfo};
 use serde::Serialize;
 
 use crate::{choose::DeviceChoice, failure::Failure, output};
@@ -79,7 +79,14 @@ fn entry(choice: DeviceChoice) -> Entry {
             let info = device.info();
             Entry { id: info.id.clone(), available: true, reason: None, facts: Some(Facts::of(info)) }
         }
-        Err(error) => Entry { id: choice.id(), available: false, reason: Some(error.to_string()), facts: None },
+        Err(error) => {
+            // The id stands before it in every listing.
+            let reason = match error {
+                Error::DeviceUnavailable { remedy, .. } => remedy,
+                other => other.to_string(),
+            };
+            Entry { id: choice.id(), available: false, reason: Some(reason), facts: None }
+        }
     }
 }
 

@@ -7,6 +7,9 @@ mod bench;
 mod choose;
 mod devices;
 mod failure;
+mod files;
+mod identity;
+mod kat;
 mod model;
 mod output;
 mod tamper;
@@ -21,8 +24,16 @@ use failure::Failure;
 
 const AFTER: &str = "\
 Examples:
+  pqc-gpu transfer
+      The main job: a real model through a real channel to a device and back, every tensor verified.
+  pqc-gpu transfer --tamper ciphertext
+      The same with an attacker on the wire.
   pqc-gpu devices
       What can be used here, and what its use promises.
+  pqc-gpu identity new alice
+      Keys to sign with and to receive with: alice.pem (secret) and alice.pub.pem.
+  pqc-gpu kat aes_gcm_test.json --device cpu
+      Wycheproof's known answers against the device's kernels.
 
 Exit codes:
   0  done
@@ -44,6 +55,8 @@ enum Command {
     Devices(devices::Arguments),
     Transfer(transfer::Arguments),
     Bench(bench::Arguments),
+    Kat(kat::Arguments),
+    Identity(identity::Arguments),
 }
 
 impl Command {
@@ -52,6 +65,8 @@ impl Command {
             Command::Devices(arguments) => arguments.run(),
             Command::Transfer(arguments) => arguments.run(),
             Command::Bench(arguments) => arguments.run(),
+            Command::Kat(arguments) => arguments.run(),
+            Command::Identity(arguments) => arguments.run(),
         }
     }
 }
