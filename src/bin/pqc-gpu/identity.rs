@@ -157,8 +157,8 @@ fn show(path: &Path, json: bool) -> Result<(), Failure> {
     const BOTH: &[&str] = &["ML-DSA-65", "ML-KEM-768"];
     let text = files::read_pem(path)?;
     let (kind, algorithms, key_id) = if text.contains("PRIVATE KEY-----") {
-        store::warn_if_exposed(path);
         let identity = Identity::from_pem(&text).map_err(|error| unusable(error, path))?;
+        store::warn_if_exposed(path);
         ("private", BOTH, identity.public_key().key_id())
     } else if let Ok(public) = PublicIdentity::from_pem(&text) {
         ("public", BOTH, public.signing_key().key_id())

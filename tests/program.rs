@@ -1,0 +1,9 @@
+//! The program, run as people and scripts run it.
+#![cfg(all(not(target_arch = "wasm32"), feature = "cli"))]
+
+mod program {
+    pub(crate) mod devices;
+    pub(crate) mod identity;
+    pub(crate) mod kat;
+    pub(crate) mod support;
+}
