@@ -98,7 +98,7 @@ pub enum Error {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum HandshakeFailure {
-    /// A message that does not have the fixed form of DESIGN section 4.
+    /// A message that does not have the fixed form of docs/protocol.md.
     #[error("malformed message: {0}")]
     Malformed(&'static str),
     /// A protocol version other than 1.

@@ -17,7 +17,6 @@ pub type InMemoryBackend = Backend<CpuDevice>;
 /// Stores sealed tensors in a device's memory.
 ///
 /// What is stored is a copy: the caller's later changes to its own do not reach it. Freed memory is erased.
-#[derive(Default)]
 pub struct Backend<D: Device> {
     device: D,
     stored: Mutex<Stored<D::Buffer>>,
@@ -35,6 +34,12 @@ struct Stored<B> {
 impl<B> Default for Stored<B> {
     fn default() -> Self {
         Stored { next: 0, buffers: HashMap::new() }
+    }
+}
+
+impl<D: Device + Default> Default for Backend<D> {
+    fn default() -> Self {
+        Backend::new(D::default())
     }
 }
 

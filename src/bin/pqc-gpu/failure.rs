@@ -13,7 +13,7 @@ pub(crate) struct Failure {
     message: String,
 }
 
-/// The exit codes, as DESIGN section 10 fixes them.
+/// The exit codes, a contract with scripts (docs/program.md).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// Verification or authentication failed.

@@ -41,7 +41,7 @@ impl Tamper {
     pub(crate) fn edit_prelude(self, wire: &mut [u8], metadata_bytes: usize) {
         let Some(header) = wire.len().checked_sub(HEADER_BYTES + metadata_bytes) else { return };
         match self {
-            // The sequence number's last byte (DESIGN section 5).
+            // The sequence number's last byte (docs/protocol.md, Records).
             Tamper::Sequence => wire[header + 55] = wire[header + 55].wrapping_add(1),
             // {1: id, …}: the id's first character, which stays a digit and the metadata canonical, so that nothing
             // but the tags can tell.
