@@ -199,7 +199,7 @@ pub struct C30;
 ///
 /// ```compile_fail,E0624
 /// # fn release(mut pending: pqc_gpu_driver::channel::session::Pending, body: &[u8]) {
-/// pending.commit(todo!());
+/// pending.commit(panic!());
 /// # }
 /// ```
 pub struct Verdicts;

@@ -3,7 +3,7 @@
 //! A variant says what happened and its text what to do about it. Peer misbehaviour, misuse of the
 //! interface and missing resources are kept apart, because only the first is evidence of an attack.
 
-use crate::identity::KeyId;
+use crate::key_id::KeyId;
 
 /// The result of every fallible call of this library.
 pub type Result<T, E = Error> = core::result::Result<T, E>;

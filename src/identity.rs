@@ -1,7 +1,7 @@
 //! Identities: an ML-DSA-65 signing key (FIPS 204) and an ML-KEM-768 key (FIPS 203) for sealed files,
 //! named by a key-id and a DID that are always recomputed from the public key, never believed.
 
-use core::{fmt, str::FromStr};
+use core::fmt;
 
 use pkcs8::{
     DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey, LineEnding, ObjectIdentifier,
@@ -11,6 +11,7 @@ use pkcs8::{
 use sha3::{Digest, Sha3_256};
 use zeroize::{Zeroize, Zeroizing};
 
+pub use crate::key_id::KeyId;
 use crate::{Error, Result};
 
 /// Length of an ML-DSA-65 public key (FIPS 204, table 2).
@@ -213,7 +214,7 @@ impl PublicKey {
 
     /// SHA3-256 of the key's bytes.
     pub fn key_id(&self) -> KeyId {
-        KeyId(Sha3_256::digest(self.0.as_slice()).into())
+        KeyId::from_bytes(Sha3_256::digest(self.0.as_slice()).into())
     }
 
     /// Verifies a pure ML-DSA-65 signature with empty context (FIPS 204, algorithm 3).
@@ -225,64 +226,6 @@ impl PublicKey {
 impl fmt::Debug for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "PublicKey({})", self.key_id())
-    }
-}
-
-/// The name of a public key: its SHA3-256. Shown as the DID `did:pqaid:` ‖ lower-case hex.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct KeyId([u8; 32]);
-
-impl KeyId {
-    const DID_PREFIX: &'static str = "did:pqaid:";
-
-    pub(crate) fn from_bytes(bytes: [u8; 32]) -> Self {
-        KeyId(bytes)
-    }
-
-    /// The 32 bytes.
-    pub fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-
-    /// The DID.
-    pub fn did(&self) -> String {
-        self.to_string()
-    }
-}
-
-impl fmt::Display for KeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(Self::DID_PREFIX)?;
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl fmt::Debug for KeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl FromStr for KeyId {
-    type Err = Error;
-
-    /// Reads a DID in its one form: prefix and 64 lower-case hex digits.
-    fn from_str(did: &str) -> Result<Self> {
-        const BAD: Error = Error::Identity("a DID is did:pqaid: and 64 lower-case hex digits");
-        let hex = did.strip_prefix(Self::DID_PREFIX).ok_or(BAD)?.as_bytes();
-        if hex.len() != 64 {
-            return Err(BAD);
-        }
-        let digit = |c: u8| match c {
-            b'0'..=b'9' => Ok(c - b'0'),
-            b'a'..=b'f' => Ok(c - b'a' + 10),
-            _ => Err(BAD),
-        };
-        let mut bytes = [0; 32];
-        for (byte, pair) in bytes.iter_mut().zip(hex.chunks_exact(2)) {
-            *byte = digit(pair[0])? << 4 | digit(pair[1])?;
-        }
-        Ok(KeyId(bytes))
     }
 }
 
@@ -554,14 +497,33 @@ mod tests {
     }
 
     #[test]
-    fn dids_have_one_form() {
-        let id = identity().public_key().key_id();
-        let did = id.did();
-        assert_eq!(did.parse(), Ok(id));
-        assert!(did.to_uppercase().parse::<KeyId>().is_err());
-        assert!(did[..did.len() - 1].parse::<KeyId>().is_err());
-        assert!(format!("{did}0").parse::<KeyId>().is_err());
-        assert!(did.replace("pqaid", "web").parse::<KeyId>().is_err());
+    fn openssls_form_imports_and_must_belong_together() {
+        let identity = identity();
+        #[allow(deprecated)] // the deprecation steers people to seeds; OpenSSL writes both
+        let expanded = ml_dsa::SigningKey::<ml_dsa::MlDsa65>::from_seed(&[1; 32].into()).expanded_key().to_expanded();
+        let tagged = |tag: u8, content: &[u8]| match content.len() {
+            length @ 0..128 => [&[tag, length as u8], content].concat(),
+            length => [&[tag, 0x82, (length >> 8) as u8, length as u8], content].concat(),
+        };
+        let octets = |content: &[u8]| tagged(0x04, content);
+        let sequence = |content: Vec<u8>| tagged(0x30, &content);
+        let algorithm = [0x30, 0x0b, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x03, 0x12];
+        let pem = |key: Vec<u8>| {
+            let der = sequence([&[0x02, 0x01, 0x00], &algorithm[..], &octets(&key)].concat());
+            pem::encode_string("PRIVATE KEY", LineEnding::LF, &der).expect("encodes")
+        };
+        let both = |seed: &[u8], expanded: &[u8]| pem(sequence([octets(seed), octets(expanded)].concat()));
+        let imported = Identity::import_pem(&both(&[1; 32], &expanded)).expect("imports");
+        assert_eq!(imported.public_key(), identity.public_key());
+        let seed_only = Identity::import_pem(&pem([&[0x80, 32], &[1; 32][..]].concat())).expect("imports");
+        assert_eq!(seed_only.public_key(), identity.public_key());
+        let foreign = "the seed and the expanded key in the file do not belong together";
+        assert_eq!(Identity::import_pem(&both(&[2; 32], &expanded)).err(), Some(Error::Identity(foreign)));
+        for bad in [both(&[1; 31], &expanded), both(&[1; 32], &expanded[1..]), pem(octets(&expanded)), pem(vec![])] {
+            assert!(matches!(Identity::import_pem(&bad), Err(Error::Identity(_))));
+        }
+        let trailing = pem(sequence([octets(&[1; 32]), octets(&expanded), vec![5, 0]].concat()));
+        assert!(Identity::import_pem(&trailing).is_err());
     }
 
     #[test]

@@ -92,6 +92,7 @@ pub mod error;
 mod establish;
 pub mod identity;
 pub mod kernel;
+mod key_id;
 mod parallel;
 pub mod sealed;
 pub mod tensor;

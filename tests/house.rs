@@ -12,10 +12,11 @@ use std::{
 
 /// Every module, and the modules it may import. `conformance` is the suite that drives all of them.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
-    ("error", &["identity"]), // for KeyId in its messages alone
+    ("key_id", &[]),
+    ("error", &["key_id"]),
     ("tensor", &["error"]),
     ("parallel", &[]),
-    ("identity", &["error"]),
+    ("identity", &["error", "key_id"]),
     ("attest", &["error", "tensor", "identity"]),
     ("channel", &["error", "tensor", "identity", "attest", "parallel"]),
     ("clock", &["channel"]),
@@ -56,6 +57,10 @@ fn imports_run_one_way() {
     let mut wrong = Vec::new();
     for file in sources(Path::new("src")) {
         let Some(module) = module_of(&file) else { continue };
+        // Unit tests may reach for anything.
+        if file.components().any(|part| part.as_os_str().to_string_lossy().trim_end_matches(".rs") == "tests") {
+            continue;
+        }
         let allowed = may.get(module.as_str()).unwrap_or_else(|| panic!("{module} has no line in MAY_IMPORT"));
         for imported in imports(&fs::read_to_string(&file).unwrap()) {
             if imported != module && !allowed.contains(&imported.as_str()) {

@@ -109,7 +109,7 @@ impl BodyKey<'_> {
 }
 
 /// A chunk's nonce: the body's with the chunk's number XORed into its last four bytes.
-fn chunk_nonce(mut nonce: [u8; NONCE_BYTES], chunk: u32) -> [u8; NONCE_BYTES] {
+pub(super) fn chunk_nonce(mut nonce: [u8; NONCE_BYTES], chunk: u32) -> [u8; NONCE_BYTES] {
     nonce[8..].iter_mut().zip(chunk.to_be_bytes()).for_each(|(n, c)| *n ^= c);
     nonce
 }
