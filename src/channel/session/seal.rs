@@ -182,12 +182,18 @@ impl Sealing {
 
     /// Gives all chunks away at once, to be sealed by a device; it reports back with [`Sealing::sealed_elsewhere`].
     pub(crate) fn hand_out_all(&mut self) -> Option<DeviceJob> {
+        if self.rest != ChunkRange::whole(self.header.body_bytes) {
+            return None;
+        }
         let piece = self.next_piece(u32::MAX)?;
-        let whole = piece.range.first == 0;
-        whole.then_some(DeviceJob { keys: piece.job.keys, nonce: piece.job.nonce, aad: piece.job.aad })
+        Some(DeviceJob { keys: piece.job.keys, nonce: piece.job.nonce, aad: piece.job.aad })
     }
 
-    pub(crate) fn sealed_elsewhere(self, _job: DeviceJob) -> Result<()> {
+    /// Takes back the job that [`Sealing::hand_out_all`] gave; another tensor's ends the session.
+    pub(crate) fn sealed_elsewhere(self, job: DeviceJob) -> Result<()> {
+        if job.aad != self.job.aad {
+            return Err(Error::Usage("a device reported the seal of another tensor"));
+        }
         self.sealed.store(chunk_count(self.header.body_bytes), Ordering::Release);
         self.finish()
     }

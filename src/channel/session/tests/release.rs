@@ -265,8 +265,15 @@ fn a_device_gets_all_chunks_or_none() {
     assert_eq!(device.decrypt_tensor(&EncryptedTensor::from_bytes(wire).unwrap()), Ok(content(20000, 1)));
 
     let mut sealing = host.seal(&metadata(20000)).unwrap();
-    let _first = sealing.next_piece(1);
+    let first = sealing.next_piece(1);
     assert!(sealing.hand_out_all().is_none(), "a chunk was given away before");
+    assert!(first.is_some() && sealing.next_piece(9).is_some(), "and the rest is still there");
+
+    let Pair { host, .. } = pair(64);
+    let (mut one, mut two) = (host.seal(&metadata(5)).unwrap(), host.seal(&metadata(5)).unwrap());
+    let [job, _] = [&mut two, &mut one].map(|sealing| sealing.hand_out_all().unwrap());
+    assert!(matches!(one.sealed_elsewhere(job), Err(Error::Usage(_))), "another tensor's");
+    assert_over(&host, &Error::ChannelFailed);
 }
 
 #[test]
