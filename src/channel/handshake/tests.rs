@@ -211,6 +211,15 @@ fn sealed_parts_have_one_form() {
             malformed(hears, Lie { alter, ..truth() });
         }
     }
+    // An attestation too long by a byte, in a message that is not, its label being short.
+    let longest = MAX_ATTESTATION_BYTES;
+    for (bytes, accepted) in [(longest, true), (longest + 1, false)] {
+        let key = *identity(2).public_key().as_bytes();
+        let signed = M2Sealed::encode_signed("", &key, &SessionPolicy::default(), &vec![7; bytes]);
+        let failure = host_hears(Lie { signed, ..device_truth() });
+        assert_eq!(failure == HandshakeFailure::Ready, accepted, "{failure}");
+        assert!(accepted || matches!(failure, HandshakeFailure::Malformed(_)));
+    }
     // The attestation's length: 1 + "device" + key + policy before it.
     let alterations: [fn(&mut Vec<u8>); 4] = [
         |plaintext| plaintext[7 + 1952 + 8 + 3] += 1,
