@@ -192,7 +192,7 @@ fn non_canonical_encapsulation_keys_are_refused() {
     let with = |coefficient: usize, value: u16| {
         let (_, mut m1) = start();
         let at = 84 + coefficient / 2 * 3;
-        if coefficient % 2 == 0 {
+        if coefficient.is_multiple_of(2) {
             m1[at] = value as u8;
             m1[at + 1] = m1[at + 1] & 0xf0 | (value >> 8) as u8;
         } else {

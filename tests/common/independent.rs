@@ -1,10 +1,10 @@
 //! A device written from the specification alone, over aws-lc-rs: none of the library's code runs in it.
-#![allow(dead_code, clippy::unwrap_used, missing_docs)]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, missing_docs)]
 
 use aws_lc_rs::{
     aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey},
     digest::{SHA512, digest},
-    hkdf::{HKDF_SHA512, KeyType, Prk, Salt},
+    hkdf::{HKDF_SHA512, KeyType, Prk},
     hmac, kem,
     signature::{KeyPair, ML_DSA_65, ML_DSA_65_SIGNING, PqdsaKeyPair, UnparsedPublicKey},
 };

@@ -1,5 +1,5 @@
 //! Two fixed identities and the steps of a handshake between them.
-#![allow(dead_code, clippy::unwrap_used, missing_docs)]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, missing_docs)]
 
 use std::{
     sync::{Arc, Mutex, OnceLock},

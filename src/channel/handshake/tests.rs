@@ -150,8 +150,10 @@ fn host_truth() -> Lie {
     Lie { signed, signer, role: Direction::HostToDevice, alter: |_| {}, finished: Finished::Right }
 }
 
+type Hears = fn(Lie) -> HandshakeFailure;
+
 /// Both roles, each with its honest message and whoever hears it.
-const ROLES: [(fn() -> Lie, fn(Lie) -> HandshakeFailure); 2] = [(device_truth, host_hears), (host_truth, device_hears)];
+const ROLES: [(fn() -> Lie, Hears); 2] = [(device_truth, host_hears), (host_truth, device_hears)];
 
 #[test]
 fn the_truth_is_believed() {
@@ -192,13 +194,13 @@ fn finished_is_under_this_roles_key_over_this_transcript() {
 
 #[test]
 fn sealed_parts_have_one_form() {
-    let malformed = |hears: fn(Lie) -> HandshakeFailure, lie| {
+    let malformed = |hears: Hears, lie| {
         let failure = hears(lie);
         assert!(matches!(failure, HandshakeFailure::Malformed(_)), "{failure}");
     };
     let alterations: [fn(&mut Vec<u8>); 7] = [
         |plaintext| plaintext.push(0),
-        |plaintext| drop(plaintext.pop()),
+        |plaintext| plaintext.truncate(plaintext.len() - 1),
         |plaintext| plaintext.clear(),
         |plaintext| plaintext.truncate(1),
         |plaintext| plaintext[0] += 1,

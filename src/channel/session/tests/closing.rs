@@ -58,7 +58,7 @@ fn close_cannot_be_forged_moved_or_exchanged() {
         |record| record[64..].fill(0),
         |record| record[5] = RecordType::KeyUpdate as u8,
         |record| record[5] = RecordType::Ready as u8,
-        |record| drop(record.pop()),
+        |record| record.truncate(79),
         |record| record.push(0),
     ];
     for forge in forgeries {
