@@ -336,7 +336,7 @@ fn seal_proven(
 
     let start = message.len();
     message.resize(start + plaintext.len() + TAG_BYTES, 0);
-    keys.key.seal(keys.iv, &aad, &plaintext, &mut message[start..]);
+    keys.key.seal(keys.iv(), &aad, &plaintext, &mut message[start..]);
     Ok(message)
 }
 
@@ -348,7 +348,7 @@ fn open_sealed(
 ) -> Result<Zeroizing<Vec<u8>>, HandshakeFailure> {
     let length = sealed.len().checked_sub(TAG_BYTES).ok_or(HandshakeFailure::Malformed("too short"))?;
     let mut plaintext = Zeroizing::new(vec![0; length]);
-    if !keys.key.open(keys.iv, transcript.bytes(), sealed, &mut plaintext) {
+    if !keys.key.open(keys.iv(), transcript.bytes(), sealed, &mut plaintext) {
         return Err(HandshakeFailure::Unauthenticated);
     }
     Ok(plaintext)

@@ -49,7 +49,7 @@ impl HandshakeSecret {
         let schedule = secret.schedule();
         RoleKeys {
             key: AeadKey::new(&expand_label::<KEY_BYTES>(&schedule, "key", &[]).0),
-            iv: **expand_label::<NONCE_BYTES>(&schedule, "iv", &[]).0,
+            iv: expand_label(&schedule, "iv", &[]),
             finished: expand_label(&schedule, "finished", &[]),
         }
     }
@@ -64,11 +64,16 @@ impl HandshakeSecret {
 /// One role's handshake keys.
 pub(super) struct RoleKeys {
     pub(super) key: AeadKey,
-    pub(super) iv: [u8; NONCE_BYTES],
+    iv: Secret<NONCE_BYTES>,
     finished: Secret<64>,
 }
 
 impl RoleKeys {
+    /// The nonce of the role's one message.
+    pub(super) fn iv(&self) -> [u8; NONCE_BYTES] {
+        **self.iv.0
+    }
+
     /// HMAC-SHA-512(finished key, transcript hash), as RFC 8446 section 4.4.4.
     pub(super) fn finished(&self, transcript: &TranscriptHash) -> [u8; 64] {
         self.mac(transcript).finalize().into_bytes().into()
@@ -127,12 +132,7 @@ impl TrafficSecret {
     pub(crate) fn keys(&self) -> EpochKeys {
         let schedule = self.secret.schedule();
         let key: Secret<KEY_BYTES> = expand_label(&schedule, "key", &[]);
-        EpochKeys {
-            epoch: self.epoch,
-            aead: AeadKey::new(&key.0),
-            key,
-            base_nonce: **expand_label::<NONCE_BYTES>(&schedule, "iv", &[]).0,
-        }
+        EpochKeys { epoch: self.epoch, aead: AeadKey::new(&key.0), key, base_nonce: expand_label(&schedule, "iv", &[]) }
     }
 
     /// The next epoch's secret; this one is erased. None at the last epoch, which does not wrap.
@@ -149,7 +149,7 @@ pub(crate) struct EpochKeys {
     pub(crate) epoch: u32,
     pub(crate) aead: AeadKey,
     key: Secret<KEY_BYTES>,
-    base_nonce: [u8; NONCE_BYTES],
+    base_nonce: Secret<NONCE_BYTES>,
 }
 
 impl EpochKeys {
@@ -160,7 +160,7 @@ impl EpochKeys {
 
     /// The nonce of a record's chunk 0: base nonce XOR (sequence 8 ‖ 0). Chunk i XORs i into the last four bytes.
     pub(crate) fn record_nonce(&self, sequence: u64) -> [u8; NONCE_BYTES] {
-        let mut nonce = self.base_nonce;
+        let mut nonce = **self.base_nonce.0;
         nonce.iter_mut().zip(sequence.to_be_bytes()).for_each(|(n, s)| *n ^= s);
         nonce
     }

@@ -201,8 +201,8 @@ fn source<S: Slot>(body: &[u8]) -> impl FnMut(core::ops::Range<u64>, &mut S) -> 
     }
 }
 
-async fn queue_into<'d, D: Device>(
-    transfer: &mut Transfer<&'d D>,
+async fn queue_into<D: Device>(
+    transfer: &mut Transfer<&D>,
     pending: Pending,
     body: &[u8],
     buffer: &D::Buffer,
@@ -211,7 +211,7 @@ async fn queue_into<'d, D: Device>(
     transfer.begin_open(pending, Destination::Buffer(buffer, offset), source(body)).await.expect("queues");
 }
 
-async fn bytes_of<'d, D: Device>(device: &D, tensor: &DeviceTensor<&'d D>) -> Vec<u8> {
+async fn bytes_of<D: Device>(device: &D, tensor: &DeviceTensor<&D>) -> Vec<u8> {
     let range = tensor.offset()..tensor.offset() + tensor.metadata().size_bytes();
     read(device, tensor.buffer(), range).await
 }

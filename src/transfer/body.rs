@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use super::queue::Queue;
+use super::queue::{Queue, Source};
 use crate::{
     Error, Result,
     device::{Binding, Device, Launch, ReadId, Slot, SlotWriter},
@@ -140,7 +140,7 @@ impl<D: Device> SealedBuffer<D> {
         device: &D,
         queue: &mut Queue<D>,
         spec: &BodySpec<'_>,
-        source: &mut dyn FnMut(Range<u64>, &mut D::Slot) -> Result<()>,
+        source: &mut Source<'_, D>,
     ) -> Result<()> {
         queue.copy_in(device, &self.body, 0, spec.sealed_bytes(), source).await
     }

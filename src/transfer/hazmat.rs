@@ -8,7 +8,7 @@ use super::{
     body::{
         BodySpec, KeyContext, SealedBuffer, VerdictSlot, alloc_padded, fill, random_word, record_open, record_seal,
     },
-    queue::Queue,
+    queue::{Queue, Source},
 };
 use crate::{Error, Result, device::Device, kernel::VERDICT_BYTES};
 
@@ -27,7 +27,7 @@ pub struct BodyParams<'a> {
 
 impl BodyParams<'_> {
     fn spec(&self, plaintext_bytes: u64) -> Result<BodySpec<'_>> {
-        if self.chunk_bytes == 0 || self.chunk_bytes % 16 != 0 {
+        if self.chunk_bytes == 0 || !self.chunk_bytes.is_multiple_of(16) {
             return Err(Error::Usage("a chunk is a positive multiple of 16 bytes"));
         }
         Ok(BodySpec { nonce: self.nonce, aad: self.aad, plaintext_bytes, chunk_bytes: self.chunk_bytes })
@@ -112,12 +112,7 @@ impl<D: Device> PlainUpload<D> {
     }
 
     /// Queues a tensor's bytes; `source` writes parts of them into slots.
-    pub async fn queue(
-        &mut self,
-        device: &D,
-        bytes: u64,
-        source: &mut dyn FnMut(Range<u64>, &mut D::Slot) -> Result<()>,
-    ) -> Result<()> {
+    pub async fn queue(&mut self, device: &D, bytes: u64, source: &mut Source<'_, D>) -> Result<()> {
         let buffer = alloc_padded(device, bytes)?;
         self.queue.copy_in(device, &buffer, 0, bytes, source).await?;
         self.buffers.push(buffer);

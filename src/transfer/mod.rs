@@ -16,6 +16,7 @@ mod slot;
 
 pub use backend::{Backend, Handle, InMemoryBackend};
 pub use open::Destination;
+pub use queue::Source;
 pub use slot::seal_into_slot;
 
 use std::sync::Arc;

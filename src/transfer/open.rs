@@ -52,7 +52,7 @@ impl<D: Device> Transfer<D> {
             Destination::Owned => (alloc_padded(&self.device, bytes)?, 0),
             Destination::Buffer(buffer, offset) => (buffer.clone(), offset),
         };
-        if offset % self.device.info().binding_alignment != 0 {
+        if !offset.is_multiple_of(self.device.info().binding_alignment) {
             return Err(Error::Usage("the offset must be a multiple of the device's binding alignment"));
         }
         let context = self.context(pending.keys()).await?;

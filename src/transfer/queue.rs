@@ -7,6 +7,9 @@ use crate::{
     device::{Device, Launch, Part, ReadId},
 };
 
+/// Is asked for parts of some bytes, in order, and writes each to the start of a slot.
+pub type Source<'a, D> = dyn FnMut(Range<u64>, &mut <D as Device>::Slot) -> Result<()> + 'a;
+
 /// A batch on its way, and what waits for it.
 pub(super) struct Submitted<D: Device, T> {
     pub(super) fence: D::Fence,
@@ -45,7 +48,7 @@ impl<D: Device> Queue<D> {
         to: &D::Buffer,
         offset: u64,
         bytes: u64,
-        source: &mut dyn FnMut(Range<u64>, &mut D::Slot) -> Result<()>,
+        source: &mut Source<'_, D>,
     ) -> Result<()> {
         let step = device.info().slot_bytes;
         let mut at = 0;

@@ -4,10 +4,10 @@
 use pqc_gpu_driver::channel::chunk::CHUNK_BYTES;
 
 /// 4 GiB, a chunk, and a ragged end.
-pub const BYTES: u64 = (4 << 30) + CHUNK_BYTES + 5;
+pub(crate) const BYTES: u64 = (4 << 30) + CHUNK_BYTES + 5;
 
 /// Bytes that tell where they belong: repeated only after 2^32 × 8 bytes.
-pub fn pattern(at: u64, length: usize) -> Vec<u8> {
+pub(crate) fn pattern(at: u64, length: usize) -> Vec<u8> {
     let first = at / 8;
     let mut bytes = Vec::with_capacity(length + 16);
     for word in first..=(at + length as u64) / 8 {
@@ -19,12 +19,12 @@ pub fn pattern(at: u64, length: usize) -> Vec<u8> {
 }
 
 /// The most memory this process has held, in KiB, where the system tells.
-pub fn high_water() -> Option<u64> {
+pub(crate) fn high_water() -> Option<u64> {
     line("/proc/self/status", "VmHWM:")
 }
 
 /// What can be had without swapping, in KiB, where the system tells.
-pub fn available() -> Option<u64> {
+pub(crate) fn available() -> Option<u64> {
     line("/proc/meminfo", "MemAvailable:")
 }
 

@@ -84,7 +84,7 @@ fn seal_lie(
     (lie.alter)(&mut plaintext);
     let start = message.len();
     message.resize(start + plaintext.len() + TAG_BYTES, 0);
-    keys.key.seal(keys.iv, &aad, &plaintext, &mut message[start..]);
+    keys.key.seal(keys.iv(), &aad, &plaintext, &mut message[start..]);
     message
 }
 
