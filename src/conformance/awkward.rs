@@ -34,6 +34,8 @@ struct Pipe {
     waiting: VecDeque<(u64, <Cpu as Device>::Batch)>,
     done: HashMap<u64, Result<Reads>>,
     lost: bool,
+    /// Whether a device that failed goes on.
+    recovers: bool,
 }
 
 impl Awkward {
@@ -47,6 +49,24 @@ impl Awkward {
         Awkward { until_failure: AtomicU64::new(call), ..Awkward::default() }
     }
 
+    /// One whose `call`-th call that may fail does so, and no other.
+    pub fn fails_once_at(call: u64) -> Self {
+        let device = Awkward::new();
+        device.fail_once_after(call);
+        device
+    }
+
+    /// The `call`-th such call from now on fails, and no other.
+    pub fn fail_once_after(&self, call: u64) {
+        self.pipe().recovers = true;
+        self.until_failure.store(call, Ordering::Relaxed);
+    }
+
+    /// Whether the failure that was asked for came. None comes after this.
+    pub fn has_failed(&self) -> bool {
+        self.until_failure.swap(u64::MAX, Ordering::Relaxed) == u64::MAX
+    }
+
     fn pipe(&self) -> MutexGuard<'_, Pipe> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -54,6 +74,10 @@ impl Awkward {
     fn step(&self) -> Result<()> {
         let mut pipe = self.pipe();
         let left = self.until_failure.load(Ordering::Relaxed);
+        if left == 0 && pipe.recovers {
+            self.until_failure.store(u64::MAX, Ordering::Relaxed);
+            return Err(Error::Backend("the device failed once".into()));
+        }
         if left == 0 {
             pipe.lost = true;
         } else if left != u64::MAX {
@@ -96,13 +120,11 @@ impl Device for Awkward {
         self.step()?;
         late().await;
         loop {
-            match self.cpu.slot().await {
-                Ok(slot) => return Ok(WriteOnlySlot(slot)),
-                Err(error) => {
-                    if !self.run_oldest().await {
-                        return Err(error);
-                    }
-                }
+            if let Some(slot) = self.cpu.free_slot() {
+                return Ok(WriteOnlySlot(slot));
+            }
+            if !self.run_oldest().await {
+                return Err(Error::Usage("every staging slot is held by a batch that was not submitted"));
             }
         }
     }

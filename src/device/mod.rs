@@ -44,7 +44,8 @@ pub struct DeviceInfo {
     pub binding_alignment: u64,
     /// Capacity of one staging slot; a multiple of 16,400 so that pieces end at chunks.
     pub slot_bytes: u64,
-    /// Slots in the staging ring. A batch that holds them all must be submitted before another slot is asked for.
+    /// Slots in the staging ring. Whoever waits for a slot must hold none in a batch that is not submitted: two that hold
+    /// and wait would wait for ever.
     pub slots: usize,
     /// Size of a key context.
     pub key_context_bytes: u64,
@@ -97,7 +98,7 @@ pub struct ReadId(pub(crate) usize);
 pub struct Reads(pub(crate) Vec<Vec<u8>>);
 
 impl Reads {
-    /// The bytes of one read. None if the id is another batch's.
+    /// The bytes of one read of this batch.
     pub fn bytes(&self, id: ReadId) -> Option<&[u8]> {
         self.0.get(id.0).map(Vec::as_slice)
     }

@@ -63,9 +63,7 @@ impl<D: Device> Backend<D> {
             fill(slot, &bytes[range.start as usize..range.end as usize])
         };
         queue.copy_in(&self.device, &buffer, 0, bytes.len() as u64, source).await?;
-        let fence = queue.submit(&self.device)?;
-        queue.wait_early(&self.device).await?;
-        self.device.wait(fence).await?;
+        queue.submit(&self.device)?.wait(&self.device).await?;
         let mut stored = self.stored();
         let handle = Handle(stored.next);
         stored.next += 1;
@@ -78,8 +76,7 @@ impl<D: Device> Backend<D> {
         let (buffer, bytes) = self.stored().buffers.get(&handle).cloned().ok_or(UNKNOWN)?;
         let mut queue = Queue::new(&self.device);
         let read = queue.copy_out(&self.device, &buffer, 0..bytes);
-        let fence = queue.submit(&self.device)?;
-        let reads = self.device.wait(fence).await?;
+        let reads = queue.submit(&self.device)?.wait(&self.device).await?;
         EncryptedTensor::from_bytes(reads.bytes(read).unwrap_or_default())
     }
 
@@ -88,8 +85,7 @@ impl<D: Device> Backend<D> {
         let (buffer, bytes) = self.stored().buffers.remove(&handle).ok_or(UNKNOWN)?;
         let mut queue = Queue::new(&self.device);
         queue.clear(&self.device, &buffer, 0..bytes);
-        let fence = queue.submit(&self.device)?;
-        self.device.wait(fence).await.map(drop)
+        queue.submit(&self.device)?.wait(&self.device).await.map(drop)
     }
 
     fn stored(&self) -> MutexGuard<'_, Stored<D::Buffer>> {

@@ -30,7 +30,11 @@ impl BodyParams<'_> {
         if self.chunk_bytes == 0 || !self.chunk_bytes.is_multiple_of(16) {
             return Err(Error::Usage("a chunk is a positive multiple of 16 bytes"));
         }
-        Ok(BodySpec { nonce: self.nonce, aad: self.aad, plaintext_bytes, chunk_bytes: self.chunk_bytes })
+        let spec = BodySpec { nonce: self.nonce, aad: self.aad, plaintext_bytes, chunk_bytes: self.chunk_bytes };
+        if spec.chunks() > u64::from(u32::MAX) || u32::try_from(self.aad.len()).is_err() {
+            return Err(Error::Usage("chunks and the AAD's bytes are counted in 32 bits"));
+        }
+        Ok(spec)
     }
 
     /// The plaintext length of a body of this length, if there is one.
@@ -63,9 +67,7 @@ pub async fn open_body<D: Device>(device: &D, params: BodyParams<'_>, body: &[u8
     record_open(device, &mut queue, &context, &spec, &sealed, &verdict, (&plaintext, 0))?;
     let word = queue.copy_out(device, &verdicts, 4..VERDICT_BYTES);
     let out = queue.copy_out(device, &plaintext, 0..bytes);
-    let fence = queue.submit(device)?;
-    queue.wait_early(device).await?;
-    let reads = device.wait(fence).await?;
+    let reads = queue.submit(device)?.wait(device).await?;
     let out = reads.bytes(out).unwrap_or_default().to_vec();
     if reads.bytes(word) == Some(&verdict.token.to_le_bytes()) {
         return Ok(Some(out));
@@ -85,9 +87,7 @@ pub async fn seal_body<D: Device>(device: &D, params: BodyParams<'_>, plaintext:
     let sealed = SealedBuffer::alloc(device, &mut queue, &spec).await?;
     record_seal(device, &mut queue, &context, &spec, (&input, 0), &sealed)?;
     let read = sealed.copy_body_out(device, &mut queue, 0..spec.sealed_bytes());
-    let fence = queue.submit(device)?;
-    queue.wait_early(device).await?;
-    let reads = device.wait(fence).await?;
+    let reads = queue.submit(device)?.wait(device).await?;
     Ok(reads.bytes(read).unwrap_or_default().to_vec())
 }
 
@@ -121,8 +121,6 @@ impl<D: Device> PlainUpload<D> {
 
     /// Waits for all of it.
     pub async fn settle(mut self, device: &D) -> Result<()> {
-        let fence = self.queue.submit(device)?;
-        self.queue.wait_early(device).await?;
-        device.wait(fence).await.map(drop)
+        self.queue.submit(device)?.wait(device).await.map(drop)
     }
 }

@@ -5,12 +5,12 @@ use core::ops::Range;
 use super::{
     DeviceTensor, Transfer,
     body::{BodySpec, SealedBuffer, VerdictSlot, alloc_padded, fill, random_word, record_open},
-    queue::Submitted,
+    queue::Flight,
 };
 use crate::{
     Error, Result,
     channel::session::{Pending, Verdict},
-    device::Device,
+    device::{Device, ReadId, Reads},
     kernel::VERDICT_BYTES,
 };
 
@@ -36,12 +36,33 @@ pub(super) struct InFlight<D: Device> {
     token: u32,
 }
 
+/// A batch on its way, and the tensors that it judges.
+pub(super) struct Submitted<D: Device> {
+    /// Why it is not on its way, where submitting it failed. None while a settle waits for it.
+    flight: Option<Result<Flight<D>>>,
+    read: ReadId,
+    waiting: Vec<InFlight<D>>,
+}
+
 impl<D: Device> Transfer<D> {
     /// Queues a record to be opened on the device. `source` is asked for parts of the sealed body, in order, and writes
     /// each to the start of a staging slot.
     ///
-    /// Records must be queued in sequence order. On error the record, and with it the session, has failed.
+    /// Records must be queued in sequence order. On error, or where the future is dropped, the record, and with it the
+    /// session, has failed; else [`Transfer::settle`] gives the tensor or its error.
     pub async fn begin_open(
+        &mut self,
+        pending: Pending,
+        destination: Destination<'_, D>,
+        source: impl FnMut(Range<u64>, &mut D::Slot) -> Result<()>,
+    ) -> Result<()> {
+        let queued = self.queue_open(pending, destination, source).await;
+        // Others may wait for the slots, and nobody knows when the next call here comes.
+        self.queue.give_slots_back(&self.device);
+        queued
+    }
+
+    async fn queue_open(
         &mut self,
         pending: Pending,
         destination: Destination<'_, D>,
@@ -54,6 +75,9 @@ impl<D: Device> Transfer<D> {
         };
         if !offset.is_multiple_of(self.device.info().binding_alignment) {
             return Err(Error::Usage("the offset must be a multiple of the device's binding alignment"));
+        }
+        if offset.checked_add(bytes).is_none() {
+            return Err(Error::Usage("the offset is beyond every buffer"));
         }
         let context = self.context(pending.keys()).await?;
         let spec = BodySpec::record(pending.nonce(), pending.aad(), bytes);
@@ -72,12 +96,12 @@ impl<D: Device> Transfer<D> {
         let tensor = DeviceTensor { metadata: pending.metadata().clone(), buffer, offset };
         self.recorded.push(InFlight { pending, tensor, index, token });
         if self.recorded.len() == VERDICTS as usize || self.recorded_bytes >= BATCH_BYTES {
-            self.submit_recorded()?;
+            self.submit_recorded();
         }
         Ok(())
     }
 
-    /// Queues a record whose body is at hand.
+    /// Queues a record whose body is at hand, as [`Transfer::begin_open`] does.
     pub async fn begin_open_bytes(&mut self, pending: Pending, body: &[u8]) -> Result<()> {
         if body.len() as u64 != pending.body_bytes() {
             return Err(Error::Record("the body's length is not the one announced"));
@@ -87,75 +111,99 @@ impl<D: Device> Transfer<D> {
         self.begin_open(pending, Destination::Owned, source).await
     }
 
-    /// Waits for everything queued and releases it in sequence order, each tensor by its own verdict.
+    /// Waits for everything queued and releases it in sequence order, each tensor by its own verdict. Gives one result for
+    /// each tensor queued since the last settle, in the order of queueing.
     ///
     /// After the first failure the session is over: that tensor and all after it are errors and zeros, those before it
-    /// are released.
+    /// are released. Where the future is dropped the batch it was waiting for counts as failed, and the next settle gives
+    /// all results.
     pub async fn settle(&mut self) -> Vec<Result<DeviceTensor<D>>> {
-        let mut failure = self.submit_recorded().err();
-        if let Err(error) = self.queue.wait_early(&self.device).await {
-            failure = failure.or(Some(error));
-        }
-        let mut results = Vec::new();
-        let mut spoiled = Vec::new();
-        for Submitted { fence, read, waiting } in core::mem::take(&mut self.submitted) {
-            let reads = self.device.wait(fence).await;
-            let words = match (&reads, &failure) {
-                (Ok(reads), None) => read.and_then(|id| reads.bytes(id)),
-                _ => None,
+        self.submit_recorded();
+        // Nothing of a batch leaves `self` before it is judged, so that dropping this future loses no tensor.
+        while let Some(batch) = self.submitted.front_mut() {
+            let reads = match batch.flight.take() {
+                Some(Ok(flight)) => flight.wait(&self.device).await,
+                Some(Err(error)) => Err(error),
+                None => Err(Error::Backend("nobody waited for the batch to its end".into())),
             };
-            for mut tensor in waiting {
-                let verdict = tensor.verdict(words);
-                match tensor.pending.commit(verdict) {
-                    Ok(()) => results.push(Ok(tensor.tensor)),
-                    Err(error) => {
-                        spoiled.push(tensor.tensor);
-                        results.push(Err(failure.clone().or(reads.as_ref().err().cloned()).unwrap_or(error)));
-                    }
-                }
+            if let Some(batch) = self.submitted.pop_front() {
+                self.judge(batch, reads);
             }
-            failure = failure.or(reads.err());
         }
-        if let Err(error) = self.erase(&spoiled).await {
-            // Only a lost device gets here; its memory is gone with it. The tensors are errors already.
-            results.iter_mut().filter(|result| result.is_err()).for_each(|result| *result = Err(error.clone()));
+        self.failure = None;
+        self.forget_ended_epochs();
+        if let Err(error) = self.clear_spoiled().await {
+            // What is refused anyway is now an error of the device. Clearing is tried again when this is dropped.
+            self.settled.iter_mut().filter(|result| result.is_err()).for_each(|result| *result = Err(error.clone()));
         }
-        results
+        core::mem::take(&mut self.settled)
     }
 
-    /// Opens one record whose body is at hand, and waits.
+    /// Opens one record whose body is at hand, and waits. On error the session is over.
     pub async fn open(&mut self, pending: Pending, body: &[u8]) -> Result<DeviceTensor<D>> {
-        if !self.recorded.is_empty() || !self.submitted.is_empty() {
+        if !self.recorded.is_empty() || !self.submitted.is_empty() || !self.settled.is_empty() {
             return Err(Error::Usage("tensors are in flight; settle them first"));
         }
         self.begin_open_bytes(pending, body).await?;
         self.settle().await.pop().unwrap_or(Err(Error::Backend("the tensor was lost".into())))
     }
 
-    fn submit_recorded(&mut self) -> Result<()> {
+    pub(super) fn submit_recorded(&mut self) {
         let waiting = core::mem::take(&mut self.recorded);
         self.recorded_bytes = 0;
-        let Some(verdicts) = self.verdicts.take() else { return Ok(()) };
+        let Some(verdicts) = self.verdicts.take() else { return };
         let read = self.queue.copy_out(&self.device, &verdicts, 0..waiting.len() as u64 * VERDICT_BYTES);
-        match self.queue.submit(&self.device) {
-            Ok(fence) => {
-                self.submitted.push(Submitted { fence, read: Some(read), waiting });
-                Ok(())
+        let flight = Some(self.queue.submit(&self.device));
+        self.submitted.push_back(Submitted { flight, read, waiting });
+    }
+
+    /// Releases the tensors of a batch or refuses them.
+    fn judge(&mut self, batch: Submitted<D>, reads: Result<Reads>) {
+        self.failure = self.failure.take().or(reads.as_ref().err().cloned());
+        let words = match (&reads, &self.failure) {
+            (Ok(reads), None) => reads.bytes(batch.read),
+            _ => None,
+        };
+        for mut tensor in batch.waiting {
+            let verdict = tensor.verdict(words);
+            match tensor.pending.commit(verdict) {
+                Ok(()) => self.settled.push(Ok(tensor.tensor)),
+                Err(error) => {
+                    self.spoiled.push(tensor.tensor);
+                    self.settled.push(Err(self.failure.clone().unwrap_or(error)));
+                }
             }
-            Err(error) => Err(error), // the Pendings are dropped, which fails the session at the first of them
         }
     }
 
-    async fn erase(&mut self, tensors: &[DeviceTensor<D>]) -> Result<()> {
-        if tensors.is_empty() {
-            return Ok(());
+    /// Clears what was refused, each in a batch of its own: one that cannot be cleared, as where a caller's offset lies
+    /// beyond its buffer, keeps no other from it.
+    async fn clear_spoiled(&mut self) -> Result<()> {
+        let cleared: Vec<_> = core::mem::take(&mut self.spoiled)
+            .into_iter()
+            .map(|tensor| {
+                let flight = self.clear(&tensor);
+                (tensor, flight)
+            })
+            .collect();
+        let mut result = Ok(());
+        for (tensor, flight) in cleared {
+            let done = match flight {
+                Ok(flight) => flight.wait(&self.device).await.map(drop),
+                Err(error) => Err(error),
+            };
+            if done.is_err() {
+                self.spoiled.push(tensor);
+            }
+            result = result.and(done);
         }
-        for tensor in tensors {
-            let range = tensor.offset..tensor.offset + tensor.metadata.size_bytes();
-            self.queue.clear(&self.device, &tensor.buffer, range);
-        }
-        let fence = self.queue.submit(&self.device)?;
-        self.device.wait(fence).await.map(drop)
+        result
+    }
+
+    fn clear(&mut self, tensor: &DeviceTensor<D>) -> Result<Flight<D>> {
+        let range = tensor.offset..tensor.offset + tensor.metadata.size_bytes();
+        self.queue.clear(&self.device, &tensor.buffer, range);
+        self.queue.submit(&self.device)
     }
 }
 
@@ -170,19 +218,16 @@ impl<D: Device> InFlight<D> {
     }
 }
 
-/// Tensors queued and never settled are not released; what they wrote into callers' buffers is cleared.
+/// Tensors whose results no settle gave are not released; what they wrote into callers' buffers is cleared.
 impl<D: Device> Drop for Transfer<D> {
     fn drop(&mut self) {
         let waiting = self.submitted.drain(..).flat_map(|batch| batch.waiting);
-        let abandoned: Vec<_> = waiting.chain(self.recorded.drain(..)).map(|in_flight| in_flight.tensor).collect();
-        if abandoned.is_empty() {
-            return;
-        }
+        let waiting = waiting.chain(self.recorded.drain(..)).map(|in_flight| in_flight.tensor);
+        let unseen = self.settled.drain(..).filter_map(Result::ok);
+        let abandoned: Vec<_> = self.spoiled.drain(..).chain(waiting).chain(unseen).collect();
         for tensor in &abandoned {
-            let range = tensor.offset..tensor.offset + tensor.metadata.size_bytes();
-            self.queue.clear(&self.device, &tensor.buffer, range);
+            // Nobody is left to tell of an error; a device that fails here has lost its memory.
+            let _ = self.clear(tensor);
         }
-        // Nobody is left to tell of an error; a device that fails here has lost its memory.
-        let _ = self.queue.submit(&self.device);
     }
 }

@@ -5,6 +5,7 @@ use core::ops::Range;
 use super::{
     DeviceTensor, Transfer,
     body::{BodySpec, SealedBuffer, record_seal},
+    queue::Flight,
 };
 use crate::{
     Error, Result,
@@ -16,8 +17,22 @@ impl<D: Device> Transfer<D> {
     /// Seals a tensor on the device and gives its record's wire bytes to `sink`, in order and in parts no longer than a
     /// staging slot. Host memory never holds more than two parts.
     ///
-    /// On error the session is over, as a record has begun that will not be completed.
+    /// On error, or where the future is dropped, the session is over, as a record has begun that will not be completed.
     pub async fn seal(
+        &mut self,
+        session: &ChannelSession,
+        tensor: &DeviceTensor<D>,
+        sink: impl FnMut(&[u8]) -> Result<()>,
+    ) -> Result<()> {
+        // Tensors being opened are judged by batches of their own: a failure of theirs must not end here.
+        self.submit_recorded();
+        let sealed = self.seal_alone(session, tensor, sink).await;
+        self.queue.give_slots_back(&self.device);
+        self.forget_ended_epochs();
+        sealed
+    }
+
+    async fn seal_alone(
         &mut self,
         session: &ChannelSession,
         tensor: &DeviceTensor<D>,
@@ -37,17 +52,16 @@ impl<D: Device> Transfer<D> {
         let mut ranges =
             (0..spec.sealed_bytes()).step_by(step as usize).map(|at| at..spec.sealed_bytes().min(at + step));
         let mut next = self.read(&sealed, ranges.next())?;
-        while let Some((fence, read)) = next {
+        while let Some((flight, read)) = next {
             // The next part is on its way while this one is handed over.
             next = self.read(&sealed, ranges.next())?;
-            self.queue.wait_early(&self.device).await?;
-            let reads = self.device.wait(fence).await?;
+            let reads = flight.wait(&self.device).await?;
             sink(reads.bytes(read).ok_or(Error::Backend("a read-back is missing".into()))?)?;
         }
         sealing.sealed_elsewhere(job)
     }
 
-    fn read(&mut self, sealed: &SealedBuffer<D>, range: Option<Range<u64>>) -> Result<Option<(D::Fence, ReadId)>> {
+    fn read(&mut self, sealed: &SealedBuffer<D>, range: Option<Range<u64>>) -> Result<Option<(Flight<D>, ReadId)>> {
         let Some(range) = range else { return Ok(None) };
         let read = sealed.copy_body_out(&self.device, &mut self.queue, range);
         Ok(Some((self.queue.submit(&self.device)?, read)))

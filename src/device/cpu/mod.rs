@@ -6,7 +6,11 @@
 
 mod kernels;
 
-use core::ops::Range;
+use core::{
+    future::poll_fn,
+    ops::Range,
+    task::{Poll, Waker},
+};
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError, RwLock,
     atomic::{AtomicU64, Ordering},
@@ -49,7 +53,7 @@ impl Default for CpuDevice {
                 slots: SLOTS,
                 key_context_bytes: kernels::CONTEXT_BYTES as u64,
             },
-            ring: Arc::new(Ring { free: Mutex::new(vec![None; SLOTS]) }),
+            ring: Arc::new(Ring { free: Mutex::new(Free { slots: vec![None; SLOTS], waiting: Vec::new() }) }),
             order: Mutex::new(()),
             launches: AtomicU64::new(0),
         }
@@ -60,31 +64,51 @@ impl Default for CpuDevice {
 #[derive(Clone)]
 pub struct CpuBuffer(Arc<Memory>);
 
-struct Memory(RwLock<Vec<u8>>);
+struct Memory(RwLock<Contents>);
+
+struct Contents {
+    bytes: Vec<u8>,
+    /// Nothing from here on was ever written. Such pages take no memory, and would if they were erased: a header that
+    /// announces 64 GiB, of which no byte comes, must not cost them.
+    untouched: usize,
+}
+
+impl Contents {
+    fn part(&mut self, range: Range<usize>) -> &mut [u8] {
+        self.untouched = self.untouched.max(range.end);
+        &mut self.bytes[range]
+    }
+
+    fn erase(&mut self, range: Range<usize>) {
+        let end = range.end.min(self.untouched);
+        erase(&mut self.bytes[range.start.min(end)..end]);
+    }
+}
 
 impl Drop for Memory {
     fn drop(&mut self) {
-        erase(self.0.get_mut().unwrap_or_else(PoisonError::into_inner));
+        let contents = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
+        contents.erase(0..contents.bytes.len());
     }
 }
 
 impl CpuBuffer {
     /// The buffer's size.
     pub fn size(&self) -> u64 {
-        self.read().len() as u64
+        self.read().bytes.len() as u64
     }
 
     /// Runs `look` on the memory: for applications whose tensors stay in the CPU device, as a GPU's would be read by
-    /// their own kernels.
+    /// their own kernels. The device waits meanwhile, so `look` must not wait for the device.
     pub fn with_bytes<T>(&self, look: impl FnOnce(&[u8]) -> T) -> T {
-        look(&self.read())
+        look(&self.read().bytes)
     }
 
-    fn read(&self) -> std::sync::RwLockReadGuard<'_, Vec<u8>> {
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, Contents> {
         self.0.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> std::sync::RwLockWriteGuard<'_, Vec<u8>> {
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, Contents> {
         self.0.0.write().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -95,11 +119,16 @@ impl CpuBuffer {
 
 /// The staging ring's free slots; memory is taken on a slot's first use.
 struct Ring {
-    free: Mutex<Vec<Option<Box<[u8]>>>>,
+    free: Mutex<Free>,
+}
+
+struct Free {
+    slots: Vec<Option<Box<[u8]>>>,
+    waiting: Vec<Waker>,
 }
 
 impl Ring {
-    fn free(&self) -> MutexGuard<'_, Vec<Option<Box<[u8]>>>> {
+    fn free(&self) -> MutexGuard<'_, Free> {
         self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -117,7 +146,11 @@ impl Drop for CpuSlot {
         if self.secret {
             erase(&mut memory);
         }
-        self.ring.free().push(Some(memory));
+        let mut free = self.ring.free();
+        free.slots.push(Some(memory));
+        let waiting = core::mem::take(&mut free.waiting);
+        drop(free);
+        waiting.into_iter().for_each(Waker::wake);
     }
 }
 
@@ -195,16 +228,23 @@ impl Device for CpuDevice {
         let bytes = usize::try_from(bytes).map_err(|_| Error::Backend(OUT_OF_MEMORY.into()))?;
         // Asking first makes too much an error; `vec!` then takes pages that are zero already, without touching them.
         Vec::<u8>::new().try_reserve_exact(bytes).map_err(|_| Error::Backend(OUT_OF_MEMORY.into()))?;
-        let memory = vec![0; bytes];
-        Ok(CpuBuffer(Arc::new(Memory(RwLock::new(memory)))))
+        let contents = Contents { bytes: vec![0; bytes], untouched: 0 };
+        Ok(CpuBuffer(Arc::new(Memory(RwLock::new(contents)))))
     }
 
     async fn slot(&self) -> Result<CpuSlot> {
-        // Batches run when submitted, so a ring without a free slot is held by batches that are not.
-        let free = self.ring.free().pop();
-        let memory = free.ok_or(Error::Usage("every staging slot is held by a batch that was not submitted"))?;
-        let memory = memory.unwrap_or_else(|| vec![0; SLOT_BYTES as usize].into());
-        Ok(CpuSlot { memory, ring: Arc::clone(&self.ring), secret: false })
+        // Batches run when submitted, so what is not free is being recorded by somebody, who will submit it.
+        poll_fn(|context| {
+            let mut free = self.ring.free();
+            if let Some(memory) = free.slots.pop() {
+                return Poll::Ready(Ok(self.take(memory)));
+            }
+            if !free.waiting.iter().any(|waker| waker.will_wake(context.waker())) {
+                free.waiting.push(context.waker().clone());
+            }
+            Poll::Pending
+        })
+        .await
     }
 
     fn batch(&self) -> CpuBatch {
@@ -247,14 +287,26 @@ impl Device for CpuDevice {
 }
 
 impl CpuDevice {
+    /// A free slot, if there is one.
+    #[cfg(all(feature = "conformance", not(target_arch = "wasm32")))]
+    pub(crate) fn free_slot(&self) -> Option<CpuSlot> {
+        let memory = self.ring.free().slots.pop()?;
+        Some(self.take(memory))
+    }
+
+    fn take(&self, memory: Option<Box<[u8]>>) -> CpuSlot {
+        let memory = memory.unwrap_or_else(|| vec![0; self.info.slot_bytes as usize].into());
+        CpuSlot { memory, ring: Arc::clone(&self.ring), secret: false }
+    }
+
     fn run(&self, command: Command, reads: &mut Reads) -> Result<()> {
         match command {
             Command::CopyIn { slot, to, parts } => {
                 let mut to = to.write();
                 for Part { from, to: at, bytes } in parts {
                     let source = checked(from..from.saturating_add(bytes), slot.memory.len())?;
-                    let destination = checked(at..at.saturating_add(bytes), to.len())?;
-                    to[destination].copy_from_slice(&slot.memory[source]);
+                    let destination = checked(at..at.saturating_add(bytes), to.bytes.len())?;
+                    to.part(destination).copy_from_slice(&slot.memory[source]);
                 }
             }
             Command::Launch { kernel, bindings, params } => {
@@ -263,12 +315,12 @@ impl CpuDevice {
             }
             Command::Clear { buffer, range } => {
                 let mut memory = buffer.write();
-                let range = checked(range, memory.len())?;
-                erase(&mut memory[range]);
+                let range = checked(range, memory.bytes.len())?;
+                memory.erase(range);
             }
             Command::CopyOut { from, range } => {
                 let memory = from.read();
-                reads.0.push(memory[checked(range, memory.len())?].to_vec());
+                reads.0.push(memory.bytes[checked(range, memory.bytes.len())?].to_vec());
             }
         }
         Ok(())
@@ -290,11 +342,11 @@ fn launch(kernel: Kernel, bindings: &[(CpuBuffer, Range<u64>)], params: &Params)
     let guards: Vec<_> = inputs.iter().map(|(buffer, _)| buffer.read()).collect();
     let mut slices = Vec::with_capacity(inputs.len());
     for (guard, (_, range)) in guards.iter().zip(inputs) {
-        slices.push(&guard[checked(range.clone(), guard.len())?]);
+        slices.push(&guard.bytes[checked(range.clone(), guard.bytes.len())?]);
     }
     let mut written = output.0.write();
-    let range = checked(output.1.clone(), written.len())?;
-    kernels::run(kernel, &slices, &mut written[range], params)
+    let range = checked(output.1.clone(), written.bytes.len())?;
+    kernels::run(kernel, &slices, written.part(range), params)
         .ok_or_else(|| Error::Backend(format!("kernel {}: a binding is too short for its parameters", kernel.name())))
 }
 
