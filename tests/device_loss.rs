@@ -32,7 +32,7 @@ fn a_device_lost_at_any_call_releases_nothing_more() {
 async fn open_some(device: &Awkward, host: &ChannelSession, guest: &ChannelSession) -> usize {
     let mut transfer = Transfer::new(device);
     for i in 0..6 {
-        let length = if i == 3 { 5_000_000 } else { 20_000 };
+        let length = if i == 3 { 100_000 } else { 20_000 };
         let (pending, body) = match deliver(host, guest, &noise(i, length)) {
             Ok(delivered) => delivered,
             Err(error) => {
@@ -58,7 +58,7 @@ fn a_device_lost_while_sealing_ends_the_session() {
         let (host2, guest2) = establish_channel("host", "device").unwrap();
         let device = Awkward::lost_at(30 + call);
         let mut transfer = Transfer::new(&device);
-        let (pending, body) = deliver(&host2, &guest2, &noise(call, 5_000_000)).unwrap();
+        let (pending, body) = deliver(&host2, &guest2, &noise(call, 100_000)).unwrap();
         let Ok(tensor) = block_on(transfer.open(pending, &body)) else { continue };
         let sealed = block_on(transfer.seal(&guest2, &tensor, |_| Ok(())));
         assert_eq!(sealed.is_ok(), guest2.is_valid(), "a seal that failed ends the session");

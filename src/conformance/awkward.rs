@@ -1,5 +1,5 @@
 //! A device that keeps the trait's promises and nothing beyond: batches run only when somebody waits, slots can only be
-//! written, fences are late, errors come at the wait, and any call can be made to fail.
+//! written, fences are late, errors come at the wait, limits are tight, and any call can be made to fail.
 
 use core::{
     future::poll_fn,
@@ -19,8 +19,12 @@ use crate::{
 
 type Cpu = CpuDevice;
 
+/// The largest binding: 16 sealed chunks, so that bodies of 256 KiB are split already.
+const MAX_BINDING_BYTES: u64 = 16 * 16_400;
+const SLOT_BYTES: u64 = 2 * 16_400;
+const SLOTS: usize = 2;
+
 /// The CPU device, made awkward.
-#[derive(Default)]
 pub struct Awkward {
     cpu: Cpu,
     queue: Mutex<Pipe>,
@@ -40,13 +44,20 @@ struct Pipe {
 
 impl Awkward {
     /// One that never fails.
+    #[allow(clippy::new_without_default)] // what would be default about it?
     pub fn new() -> Self {
-        Awkward { until_failure: AtomicU64::new(u64::MAX), ..Awkward::default() }
+        Awkward::lost_at(u64::MAX)
     }
 
     /// One whose device is lost at the `call`-th call that may fail, counted from 0, and stays lost.
     pub fn lost_at(call: u64) -> Self {
-        Awkward { until_failure: AtomicU64::new(call), ..Awkward::default() }
+        let cpu = CpuDevice::limited(|info| {
+            info.max_binding_bytes = MAX_BINDING_BYTES;
+            info.binding_alignment = 256;
+            info.slot_bytes = SLOT_BYTES;
+            info.slots = SLOTS;
+        });
+        Awkward { cpu, queue: Mutex::default(), until_failure: AtomicU64::new(call) }
     }
 
     /// One whose `call`-th call that may fail does so, and no other.

@@ -22,6 +22,33 @@ pub async fn boundary_records<D: Device>(device: &D) {
     }
 }
 
+/// Bodies around what one binding takes, where the launches are split: a last split may be one empty chunk. An altered
+/// chunk in any split keeps all of them closed.
+pub async fn split_bodies<D: Device>(device: &D) {
+    let (mut host, mut guest) = establish_channel("host", "device").expect("a channel");
+    let mut transfer = Transfer::new(device);
+    // 16 chunks are the least that is split; a device with large bindings does not split this, and that is right too.
+    let split = 16 * 16_384;
+    let buffer = device.alloc(1 << 20).expect("allocates");
+    for (i, length) in [split - 1, split, split + 1, 2 * split, 2 * split + 20_000].into_iter().enumerate() {
+        let plaintext = noise(i as u64, length);
+        let (pending, body) = deliver(&host, &guest, &plaintext);
+        let tensor = transfer.open(pending, &body).await.expect("opens");
+        assert!(bytes_of(device, &tensor).await == plaintext, "{length} bytes");
+        assert!(returned(&mut transfer, &host, &guest, &tensor).await == Ok(plaintext.clone()), "{length} bytes back");
+
+        for at in [0, 15 * 16_400, body.len() / 2, body.len() - 1] {
+            write(device, &buffer, 0, &noise(77, length)).await;
+            let (pending, mut body) = deliver(&host, &guest, &plaintext);
+            body[at] ^= 4;
+            queue_into(&mut transfer, pending, &body, &buffer, 0).await;
+            assert_eq!(transfer.settle().await.pop().expect("one").err(), Some(Error::Decryption), "{length}, {at}");
+            assert!(read(device, &buffer, 0..length as u64).await.iter().all(|&byte| byte == 0), "{length}, {at}");
+            (host, guest) = establish_channel("host", "device").expect("a channel");
+        }
+    }
+}
+
 /// More tensors than one batch judges, and one larger than the staging ring.
 pub async fn many_in_flight<D: Device>(device: &D) {
     let (host, guest) = establish_channel("host", "device").expect("a channel");
@@ -103,6 +130,12 @@ pub async fn callers_buffers<D: Device>(device: &D) {
     let seen = read(device, &buffer, 0..65_536).await;
     assert!(seen[..1024].iter().chain(&seen[21_024..]).all(|&byte| byte == 0x11));
     assert!(seen[1024..21_024] == noise(1, 20_000));
+
+    // Nothing fits in where the buffer ends, but a tensor of nothing.
+    let (pending, body) = deliver(&host, &guest, &[]);
+    queue_into(&mut transfer, pending, &body, &buffer, 65_536).await;
+    let tensor = transfer.settle().await.pop().expect("one").expect("opens");
+    assert_eq!(returned(&mut transfer, &host, &guest, &tensor).await, Ok(Vec::new()));
 
     let (pending, body) = deliver(&host, &guest, &noise(1, 100));
     let refused = transfer.begin_open(pending, Destination::Buffer(&buffer, 1), source(&body)).await;

@@ -88,9 +88,9 @@ impl<'a> BodySpec<'a> {
         let (chunk, chunks) = (u64::from(self.chunk_bytes), self.chunks());
         let step = max_binding_bytes / (chunk + TAG) / SPLIT_CHUNKS * SPLIT_CHUNKS;
         if step == 0 && chunks * (chunk + TAG) > max_binding_bytes {
-            return Err(Error::Backend("the device's bindings are too small for a chunk".into()));
+            return Err(Error::Backend("the device's bindings are too small for 16 chunks".into()));
         }
-        let step = step.max(if step == 0 { chunks } else { 0 });
+        let step = if step == 0 { chunks } else { step.min(chunks) };
         let split = |first: u64| {
             let end = chunks.min(first + step);
             let plaintext = first * chunk..self.plaintext_bytes.min(end * chunk);
@@ -212,13 +212,12 @@ pub(super) fn record_seal<D: Device>(
 ) -> Result<()> {
     let (buffer, offset) = plaintext;
     for split in spec.splits(device.info().max_binding_bytes)? {
-        let end = split.plaintext.end.max(split.plaintext.start + 1);
-        let bindings = &[
-            context.binding(),
-            sealed.aad(),
-            bind(buffer, offset + split.plaintext.start..offset + end),
-            sealed.body(&split.sealed),
-        ];
+        // No binding may be empty, and behind an empty last chunk the buffer may end.
+        let input = match &split.plaintext {
+            range if range.is_empty() => 0..1,
+            range => offset + range.start..offset + range.end,
+        };
+        let bindings = &[context.binding(), sealed.aad(), bind(buffer, input), sealed.body(&split.sealed)];
         queue.launch(
             device,
             Launch { kernel: Kernel::Seal, bindings, params: Params { stamp: context.stamp, ..split.params } },

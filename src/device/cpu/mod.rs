@@ -53,10 +53,21 @@ impl Default for CpuDevice {
                 slots: SLOTS,
                 key_context_bytes: kernels::CONTEXT_BYTES as u64,
             },
-            ring: Arc::new(Ring { free: Mutex::new(Free { slots: vec![None; SLOTS], waiting: Vec::new() }) }),
+            ring: Arc::new(Ring::new(SLOTS)),
             order: Mutex::new(()),
             launches: AtomicU64::new(0),
         }
+    }
+}
+
+impl CpuDevice {
+    /// One with tighter limits, which it keeps.
+    #[cfg(all(feature = "conformance", not(target_arch = "wasm32")))]
+    pub(crate) fn limited(limit: impl FnOnce(&mut DeviceInfo)) -> Self {
+        let mut device = CpuDevice::default();
+        limit(&mut device.info);
+        device.ring = Arc::new(Ring::new(device.info.slots));
+        device
     }
 }
 
@@ -128,6 +139,10 @@ struct Free {
 }
 
 impl Ring {
+    fn new(slots: usize) -> Self {
+        Ring { free: Mutex::new(Free { slots: vec![None; slots], waiting: Vec::new() }) }
+    }
+
     fn free(&self) -> MutexGuard<'_, Free> {
         self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -225,7 +240,8 @@ impl Device for CpuDevice {
 
     fn alloc(&self, bytes: u64) -> Result<CpuBuffer> {
         const OUT_OF_MEMORY: &str = "out of memory";
-        let bytes = usize::try_from(bytes).map_err(|_| Error::Backend(OUT_OF_MEMORY.into()))?;
+        let bytes = usize::try_from(bytes).ok().filter(|&bytes| bytes as u64 <= self.info.max_buffer_bytes);
+        let bytes = bytes.ok_or_else(|| Error::Backend(OUT_OF_MEMORY.into()))?;
         // Asking first makes too much an error; `vec!` then takes pages that are zero already, without touching them.
         Vec::<u8>::new().try_reserve_exact(bytes).map_err(|_| Error::Backend(OUT_OF_MEMORY.into()))?;
         let contents = Contents { bytes: vec![0; bytes], untouched: 0 };
@@ -299,6 +315,19 @@ impl CpuDevice {
         CpuSlot { memory, ring: Arc::clone(&self.ring), secret: false }
     }
 
+    /// Other devices refuse what their limits exclude, so this one does.
+    fn check_bindings(&self, bindings: &[(CpuBuffer, Range<u64>)]) -> Result<()> {
+        let DeviceInfo { max_binding_bytes, binding_alignment, .. } = self.info;
+        let fits = |range: &Range<u64>| {
+            range.start % binding_alignment == 0
+                && range.end.checked_sub(range.start).is_some_and(|bytes| (1..=max_binding_bytes).contains(&bytes))
+        };
+        if bindings.iter().all(|(_, range)| fits(range)) {
+            return Ok(());
+        }
+        Err(Error::Backend("a binding that is empty, too large or not aligned".into()))
+    }
+
     fn run(&self, command: Command, reads: &mut Reads) -> Result<()> {
         match command {
             Command::CopyIn { slot, to, parts } => {
@@ -311,6 +340,7 @@ impl CpuDevice {
             }
             Command::Launch { kernel, bindings, params } => {
                 self.launches.fetch_add(1, Ordering::Relaxed);
+                self.check_bindings(&bindings)?;
                 launch(kernel, &bindings, &params)?;
             }
             Command::Clear { buffer, range } => {
