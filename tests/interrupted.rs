@@ -24,8 +24,8 @@ const LENGTHS: [usize; 5] = [20_000, 1000, 200_000, 40_000, 3];
 const STRIDE: u64 = 200_192;
 
 /// Queues all tensors into one buffer, until an error.
-async fn queue_all<'d>(
-    transfer: &mut Transfer<&'d Awkward>,
+async fn queue_all(
+    transfer: &mut Transfer<&Awkward>,
     host: &ChannelSession,
     guest: &ChannelSession,
     buffer: &CpuBuffer,
@@ -53,7 +53,7 @@ async fn check_buffer(device: &Awkward, buffer: &CpuBuffer, released: &[bool], w
     }
 }
 
-fn opened<'d>(results: &[Result<DeviceTensor<&'d Awkward>, Error>]) -> Vec<bool> {
+fn opened(results: &[Result<DeviceTensor<&Awkward>, Error>]) -> Vec<bool> {
     results.iter().map(Result::is_ok).collect()
 }
 

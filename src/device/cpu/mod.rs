@@ -319,7 +319,7 @@ impl CpuDevice {
     fn check_bindings(&self, bindings: &[(CpuBuffer, Range<u64>)]) -> Result<()> {
         let DeviceInfo { max_binding_bytes, binding_alignment, .. } = self.info;
         let fits = |range: &Range<u64>| {
-            range.start % binding_alignment == 0
+            range.start.is_multiple_of(binding_alignment)
                 && range.end.checked_sub(range.start).is_some_and(|bytes| (1..=max_binding_bytes).contains(&bytes))
         };
         if bindings.iter().all(|(_, range)| fits(range)) {
