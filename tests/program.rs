@@ -6,4 +6,5 @@ mod program {
     pub(crate) mod identity;
     pub(crate) mod kat;
     pub(crate) mod support;
+    pub(crate) mod transfer;
 }
