@@ -19,7 +19,7 @@ pub use crate::parallel::MaybeSend;
 
 use crate::{
     Result,
-    kernel::{Kernel, Params},
+    kernel::{CHUNK_BYTES, Kernel, Params, TAG_BYTES},
 };
 
 /// What a device is and can do.
@@ -52,6 +52,23 @@ pub struct DeviceInfo {
 }
 
 impl DeviceInfo {
+    /// A device with WebGPU's default limits, a ring of four slots of 256 chunks, and everything else still to be said.
+    pub fn new(id: impl Into<String>, name: impl Into<String>, driver: impl Into<String>) -> Self {
+        DeviceInfo {
+            id: id.into(),
+            name: name.into(),
+            driver: driver.into(),
+            software: false,
+            unified_memory: false,
+            max_buffer_bytes: 256 << 20,
+            max_binding_bytes: 128 << 20,
+            binding_alignment: 256,
+            slot_bytes: 256 * (CHUNK_BYTES + TAG_BYTES as u64),
+            slots: 4,
+            key_context_bytes: 0,
+        }
+    }
+
     /// Host memory the staging ring takes.
     pub fn staging_bytes(&self) -> u64 {
         self.slot_bytes * self.slots as u64
@@ -93,11 +110,23 @@ pub struct Launch<'a, B> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReadId(pub(crate) usize);
 
+impl ReadId {
+    /// The `index`-th read recorded in a batch, for devices to give out.
+    pub fn new(index: usize) -> Self {
+        ReadId(index)
+    }
+}
+
 /// What a batch read back.
 #[derive(Debug, Default)]
 pub struct Reads(pub(crate) Vec<Vec<u8>>);
 
 impl Reads {
+    /// The reads of a batch in the order of their recording, for devices to give out.
+    pub fn new(reads: Vec<Vec<u8>>) -> Self {
+        Reads(reads)
+    }
+
     /// The bytes of one read of this batch.
     pub fn bytes(&self, id: ReadId) -> Option<&[u8]> {
         self.0.get(id.0).map(Vec::as_slice)

@@ -41,10 +41,6 @@ impl Default for CpuDevice {
     fn default() -> Self {
         CpuDevice {
             info: DeviceInfo {
-                id: "cpu".into(),
-                name: format!("{} threads", parallel::threads()),
-                driver: "aes, ctr and ghash crates".into(),
-                software: false,
                 unified_memory: true,
                 max_buffer_bytes: isize::MAX as u64,
                 max_binding_bytes: isize::MAX as u64,
@@ -52,6 +48,7 @@ impl Default for CpuDevice {
                 slot_bytes: SLOT_BYTES,
                 slots: SLOTS,
                 key_context_bytes: kernels::CONTEXT_BYTES as u64,
+                ..DeviceInfo::new("cpu", format!("{} threads", parallel::threads()), "aes, ctr and ghash crates")
             },
             ring: Arc::new(Ring::new(SLOTS)),
             order: Mutex::new(()),
