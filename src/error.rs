@@ -66,6 +66,10 @@ pub enum Error {
     #[error("bad tensor metadata: {0}")]
     Metadata(&'static str),
 
+    /// A driver attestation that is malformed or that the policy refuses. Do not load the module.
+    #[error("driver attestation: {0}")]
+    DriverAttestation(#[from] AttestationFailure),
+
     /// A key file, identity or key that cannot be used.
     #[error("bad identity: {0}")]
     Identity(&'static str),
@@ -144,4 +148,21 @@ pub enum HandshakeFailure {
     /// The device's READY record did not verify.
     #[error("the device's READY record did not verify")]
     Ready,
+}
+
+/// Why a driver attestation is not believed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AttestationFailure {
+    /// Not the one encoding of docs/attestation.md.
+    #[error("malformed: {0}")]
+    Malformed(&'static str),
+    /// A check of the verifier's policy failed, or could not be made.
+    #[error("refused: {check}: {reason}")]
+    Refused {
+        /// The first check that did not pass.
+        check: &'static str,
+        /// What was found, and what would pass.
+        reason: String,
+    },
 }

@@ -71,6 +71,7 @@
 //! |---|---|
 //! | [`tensor`] | element types, shapes, metadata and their one encoding |
 //! | [`identity`] | ML-DSA-65 and ML-KEM-768 keys, key-ids, DIDs, PEM files, trust policies |
+//! | [`attest`] | driver modules: signed statements about them, and the policy that judges those |
 //! | [`channel`] | handshake, key schedule, records, sessions; no I/O, no device, no clock of its own |
 //! | [`sealed`] | what sealed model files are made of |
 //! | [`kernel`] | the one table of kernels, and their reference twins |
@@ -78,11 +79,12 @@
 //! | [`transfer`] | records into device memory and out of it; the ciphertext-only backend |
 //! | `conformance` | the suite every device passes (feature `conformance`) |
 //!
-//! Imports run one way: `error, tensor ← identity ← channel ← sealed`, `error ← kernel ← device`, and `transfer` above
+//! Imports run one way: `error, tensor ← identity ← attest ← channel ← sealed`, `error ← kernel ← device`, and `transfer` above
 //! both; a test holds it.
 
 #[cfg(doctest)]
 mod attacks;
+pub mod attest;
 pub mod channel;
 mod clock;
 #[cfg(all(feature = "conformance", not(target_arch = "wasm32")))]

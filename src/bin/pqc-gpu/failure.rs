@@ -85,7 +85,8 @@ impl From<Error> for Failure {
             | Error::NonceReplay { .. }
             | Error::SequenceGap { .. }
             | Error::Record(_)
-            | Error::Decryption => Kind::Rejected,
+            | Error::Decryption
+            | Error::DriverAttestation(_) => Kind::Rejected,
             Error::Metadata(_) | Error::Identity(_) | Error::Usage(_) => Kind::Usage,
             Error::DeviceUnavailable { .. } => Kind::DeviceUnavailable,
             // A time to live that is over says nothing about the peer.
