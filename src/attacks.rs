@@ -1,7 +1,59 @@
 //! Attacks that do not compile: what an earlier implementation offered and this one has not.
 //!
 //! Each example differs in one line from one beside it that compiles, so that it fails for that line alone.
-//! The attack tests that run are `tests/attacks_channel`.
+//! The attack tests that run are `tests/attacks_channel` and `tests/attacks_attestation`.
+
+/// A07: no attestation is verified without the module.
+///
+/// ```
+/// # use pqc_gpu_driver::attest::{DriverAttestationVerifier, VerificationResult};
+/// fn judge(verifier: &DriverAttestationVerifier, attestation: &[u8], module: &[u8]) -> VerificationResult {
+///     verifier.verify(attestation, module, 0)
+/// }
+/// ```
+///
+/// ```compile_fail,E0061
+/// # use pqc_gpu_driver::attest::{DriverAttestationVerifier, VerificationResult};
+/// fn judge(verifier: &DriverAttestationVerifier, attestation: &[u8]) -> VerificationResult {
+///     verifier.verify(attestation, 0)
+/// }
+/// ```
+///
+/// ```compile_fail,E0277
+/// # use pqc_gpu_driver::attest::{DriverAttestationVerifier, VerificationResult};
+/// fn judge(verifier: &DriverAttestationVerifier, attestation: &[u8], module: Option<&[u8]>) -> VerificationResult {
+///     verifier.verify(attestation, module, 0)
+/// }
+/// ```
+pub struct A07;
+
+/// A05, A19: a result comes from a verification; none can be made, defaulted or set to have passed.
+///
+/// ```
+/// # use pqc_gpu_driver::attest::VerificationResult;
+/// fn passed(result: VerificationResult) -> bool {
+///     result.passed()
+/// }
+/// ```
+///
+/// ```compile_fail,E0624
+/// # use pqc_gpu_driver::attest::VerificationResult;
+/// let result = VerificationResult::new();
+/// ```
+///
+/// ```compile_fail,E0277
+/// fn defaults<T: Default>() {}
+/// defaults::<pqc_gpu_driver::attest::VerificationResult>();
+/// ```
+///
+/// ```compile_fail,E0624
+/// # use pqc_gpu_driver::attest::{Check, Outcome, VerificationResult};
+/// fn passed(mut result: VerificationResult) -> bool {
+///     result.set(Check::Signature, Outcome::Passed);
+///     result.passed()
+/// }
+/// ```
+pub struct A19;
 
 /// C16: no function takes a session key, of 16 bytes or any other length.
 ///
