@@ -3,6 +3,7 @@
 
 mod program {
     pub(crate) mod devices;
+    pub(crate) mod driver;
     pub(crate) mod identity;
     pub(crate) mod kat;
     pub(crate) mod support;

@@ -6,6 +6,7 @@
 mod bench;
 mod choose;
 mod devices;
+mod driver;
 mod failure;
 mod files;
 mod identity;
@@ -32,6 +33,8 @@ Examples:
       What can be used here, and what its use promises.
   pqc-gpu identity new alice
       Keys to sign with and to receive with: alice.pem (secret) and alice.pub.pem.
+  pqc-gpu driver verify nvidia.ko --attestation nvidia.cose --policy policy.toml
+      Whether a trusted signer vouches for a driver module.
   pqc-gpu kat aes_gcm_test.json --device cpu
       Wycheproof's known answers against the device's kernels.
 
@@ -57,6 +60,7 @@ enum Command {
     Bench(bench::Arguments),
     Kat(kat::Arguments),
     Identity(identity::Arguments),
+    Driver(driver::Arguments),
 }
 
 impl Command {
@@ -67,6 +71,7 @@ impl Command {
             Command::Bench(arguments) => arguments.run(),
             Command::Kat(arguments) => arguments.run(),
             Command::Identity(arguments) => arguments.run(),
+            Command::Driver(arguments) => arguments.run(),
         }
     }
 }
