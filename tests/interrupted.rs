@@ -59,7 +59,7 @@ fn opened(results: &[Result<DeviceTensor<&Awkward>, Error>]) -> Vec<bool> {
 
 #[test]
 fn a_call_that_fails_once_loses_no_result_and_leaves_no_plaintext() {
-    for call in 0.. {
+    for call in 0..1000 {
         let device = Awkward::fails_once_at(call);
         let (host, guest) = establish_channel("host", "device").unwrap();
         let done = block_on(async {
@@ -87,11 +87,12 @@ fn a_call_that_fails_once_loses_no_result_and_leaves_no_plaintext() {
             return;
         }
     }
+    panic!("the scenario does not end");
 }
 
 #[test]
 fn a_settle_dropped_at_any_point_releases_nothing_unseen() {
-    for polls in 0.. {
+    for polls in 0..1000 {
         let device = Awkward::new();
         let (host, guest) = establish_channel("host", "device").unwrap();
         let done = block_on(async {
@@ -116,11 +117,12 @@ fn a_settle_dropped_at_any_point_releases_nothing_unseen() {
             return;
         }
     }
+    panic!("the scenario does not end");
 }
 
 #[test]
 fn a_begin_open_dropped_at_any_point_ends_the_session_and_spares_what_came_before() {
-    for polls in 0.. {
+    for polls in 0..1000 {
         let device = Awkward::new();
         let (host, guest) = establish_channel("host", "device").unwrap();
         let done = block_on(async {
@@ -145,11 +147,12 @@ fn a_begin_open_dropped_at_any_point_ends_the_session_and_spares_what_came_befor
             return;
         }
     }
+    panic!("the scenario does not end");
 }
 
 #[test]
 fn a_seal_between_opens_hides_no_failure_of_theirs() {
-    for call in 0.. {
+    for call in 0..1000 {
         let device = Awkward::new();
         let (host, guest) = establish_channel("host", "device").unwrap();
         let done = block_on(async {
@@ -177,6 +180,7 @@ fn a_seal_between_opens_hides_no_failure_of_theirs() {
             return;
         }
     }
+    panic!("the scenario does not end");
 }
 
 #[test]
@@ -246,18 +250,18 @@ fn transfers_take_turns_on_one_device() {
 #[test]
 fn parallel_callers_wait_for_slots_rather_than_fail() {
     let (host, guest) = establish_channel("host", "device").unwrap();
-    let plaintext = noise(1, 20_000_000);
+    let plaintext = noise(1, 18_000_000);
     let sealed = host.encrypt_tensor(&plaintext, &metadata(plaintext.len())).unwrap();
     let backend = Backend::new(CpuDevice::default());
     std::thread::scope(|scope| {
         let one = || {
-            for _ in 0..3 {
+            for _ in 0..2 {
                 let handle = block_on(backend.upload(&sealed)).unwrap();
                 assert!(block_on(backend.download(handle)).unwrap() == sealed);
                 block_on(backend.free(handle)).unwrap();
             }
         };
-        let threads: Vec<_> = (0..6).map(|_| scope.spawn(one)).collect();
+        let threads: Vec<_> = (0..5).map(|_| scope.spawn(one)).collect();
         threads.into_iter().for_each(|thread| thread.join().unwrap());
     });
     assert!(guest.decrypt_tensor(&EncryptedTensor::from_bytes(sealed.as_bytes()).unwrap()).unwrap() == plaintext);

@@ -1,5 +1,7 @@
 //! Memory and verdicts: what lies in a buffer before, and what a launch can be talked into.
 
+use core::ops::Range;
+
 use super::{noise, read, write};
 use crate::{
     device::{Binding, Device, Launch, Slot, SlotWriter},
@@ -81,13 +83,15 @@ pub async fn verdicts_start_as_failure<D: Device>(device: &D) {
     bench.expand(&key, params).await;
     bench.finalize(params).await;
     assert_eq!(bench.verdict().await, [0; 8], "finalize without verify");
-    bench.decrypt(params).await;
-    assert!(bench.plaintext().await.iter().all(|&byte| byte == 0), "decrypt without a verdict");
+    for token in [77, 0] {
+        bench.decrypt(Params { token, ..params }).await;
+        assert!(bench.plaintext().await.iter().all(|&byte| byte == 0), "decrypt without a verdict, token {token}");
+    }
     bench.verify(params).await;
     assert_eq!(bench.verdict().await, [1, 0, 0, 0, 0, 0, 0, 0], "verify alone gives no verdict");
     bench.decrypt(params).await;
     assert!(bench.plaintext().await.iter().all(|&byte| byte == 0));
-    // A count that is not the authenticated one, in either direction.
+    // More chunks expected than counted, or none.
     for expected in [0, 2, u32::MAX] {
         bench.finalize(Params { expected, ..params }).await;
         assert_eq!(bench.verdict().await[4..], [0; 4]);
@@ -98,6 +102,56 @@ pub async fn verdicts_start_as_failure<D: Device>(device: &D) {
     bench.finalize(params).await;
     bench.decrypt(params).await;
     assert_eq!(bench.plaintext().await[..40], plaintext);
+    // More counted than expected takes back what was said.
+    bench.verify(params).await;
+    bench.finalize(params).await;
+    assert_eq!(bench.verdict().await, [2, 0, 0, 0, 0, 0, 0, 0]);
+}
+
+/// A context without a stamp is none, whatever key it holds: zeros are what erasing leaves.
+pub async fn contexts_without_stamp_are_useless<D: Device>(device: &D) {
+    let (key, plaintext) = ([5; 32], [7; 40]);
+    let body = twin::chunked::seal_body(&key, &[0; 12], &[], &plaintext, 16_384);
+    let mut bench = Bench::new(device, &body).await;
+    let params = Params { stamp: [0; 4], token: 77, expected: 1, ..bench.params(plaintext.len()) };
+    bench.expand(&key, params).await;
+    bench.open(params).await;
+    assert_eq!(bench.verdict().await[4..], [0; 4]);
+    assert!(bench.plaintext().await.iter().all(|&byte| byte == 0));
+}
+
+/// The chunks of a body verified by several launches add up, each under its own number, and open by several.
+pub async fn launches_add_up<D: Device>(device: &D) {
+    let (key, plaintext) = ([5; 32], noise(3, 290));
+    // Chunks of 240 bytes are 256 sealed, so that the second starts where a binding may.
+    let body = twin::chunked::seal_body(&key, &[0; 12], &[], &plaintext, 240);
+    let mut bench = Bench::new(device, &body).await;
+    let out = device.alloc(512).expect("allocates");
+    let whole = Params { token: 77, expected: 2, chunk_bytes: 240, ..bench.params(0) };
+    let parts = [
+        (0..256, 0..240, Params { last_bytes: 240, ..whole }),
+        (256..322, 256..306, Params { first_chunk: 1, last_bytes: 50, ..whole }),
+    ];
+    bench.expand(&key, whole).await;
+    for (counted, (sealed, _, params)) in (1u8..).zip(&parts) {
+        let bindings = [
+            (&bench.context, bench.whole_context()),
+            (&bench.aad, 0..1),
+            (&bench.body, sealed.clone()),
+            bench.verdicts(),
+        ];
+        bench.launch(Kernel::Verify, &bindings, *params).await;
+        bench.finalize(whole).await;
+        let verdict = if counted == 2 { 77 } else { 0 };
+        assert_eq!(bench.verdict().await, [counted, 0, 0, 0, verdict, 0, 0, 0]);
+    }
+    for (sealed, opened, params) in &parts {
+        let body = (&bench.body, sealed.clone());
+        let bindings = [(&bench.context, bench.whole_context()), body, bench.verdicts(), (&out, opened.clone())];
+        bench.launch(Kernel::Open, &bindings, *params).await;
+    }
+    let opened = [read(device, &out, 0..240).await, read(device, &out, 256..306).await].concat();
+    assert_eq!(opened, plaintext);
 }
 
 /// A verdict holds for the launch whose token it is.
@@ -197,6 +251,14 @@ impl<'d, D: Device> Bench<'d, D> {
         read(self.device, &self.plaintext, 0..48).await
     }
 
+    fn whole_context(&self) -> Range<u64> {
+        0..self.device.info().key_context_bytes
+    }
+
+    fn verdicts(&self) -> (&D::Buffer, Range<u64>) {
+        (&self.verdicts, 0..2 * VERDICT_BYTES)
+    }
+
     /// None binds a whole key context (or 16 bytes of AAD and input).
     async fn run(&self, kernel: Kernel, buffers: &[&D::Buffer], lengths: &[Option<u64>], params: Params) {
         let whole = |buffer: &D::Buffer| {
@@ -205,8 +267,14 @@ impl<'d, D: Device> Bench<'d, D> {
         let bindings: Vec<_> = buffers
             .iter()
             .zip(lengths)
-            .map(|(buffer, length)| Binding { buffer: *buffer, range: 0..length.unwrap_or_else(|| whole(buffer)) })
+            .map(|(buffer, length)| (*buffer, 0..length.unwrap_or_else(|| whole(buffer))))
             .collect();
+        self.launch(kernel, &bindings, params).await;
+    }
+
+    async fn launch(&self, kernel: Kernel, bindings: &[(&D::Buffer, Range<u64>)], params: Params) {
+        let bindings: Vec<_> =
+            bindings.iter().map(|(buffer, range)| Binding { buffer: *buffer, range: range.clone() }).collect();
         let mut batch = self.device.batch();
         self.device.launch(&mut batch, Launch { kernel, bindings: &bindings, params });
         let fence = self.device.submit(batch).expect("submits");

@@ -216,3 +216,19 @@ fn counter_block(nonce: [u8; 12], counter: u32) -> [u8; 16] {
     block[12..].copy_from_slice(&counter.to_be_bytes());
     block
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A context erased in part: with H zero every tag would be the mask alone, whatever the ciphertext.
+    #[test]
+    fn a_context_whose_h_is_zero_is_not_used() {
+        let params = Params { stamp: [1, 2, 3, 4], ..Params::default() };
+        let mut context = [0; CONTEXT_BYTES];
+        expand_key(&[5; 32], &mut context, &params);
+        assert!(bool::from(Context::read(&context).expect("whole").bears(&params)));
+        context[32..48].fill(0);
+        assert!(!bool::from(Context::read(&context).expect("whole").bears(&params)));
+    }
+}
