@@ -34,7 +34,7 @@ impl ModuleHasher {
     /// Takes the next piece.
     pub fn update(&mut self, piece: &[u8]) {
         self.hash.update(piece);
-        // 2⁶⁴ bytes cannot be hashed in anybody's lifetime; a wrapped length would still not be a lie that verifies.
+        // 2⁶⁴ bytes cannot be hashed in anybody's lifetime; a saturated length would still not be one that verifies.
         self.size = self.size.saturating_add(piece.len() as u64);
     }
 
