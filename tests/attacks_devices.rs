@@ -16,8 +16,9 @@ use pqc_gpu_driver::{
     Backend, ChannelSession, DType, EncryptedTensor, Error, InMemoryBackend, TensorMetadata, block_on,
     channel::session::Pending,
     conformance::{Awkward, noise, read},
-    device::{CpuDevice, Device, Slot, SlotWriter},
+    device::{Binding, CpuDevice, Device, Launch, Slot, SlotWriter},
     establish_channel,
+    kernel::{Kernel, Params},
     transfer::{Destination, Transfer},
 };
 
@@ -169,6 +170,17 @@ fn attack_copies_of_the_key_outlive_its_expansion() {
     assert!(device.secret_slots() == 1, "the slot it came in is marked");
 }
 
+/// A verdict that is not zero, and not this launch's either: one left over, or of another launch.
+#[test]
+fn attack_another_launchs_verdict() {
+    let device = Hoarder::that_forges_verdicts();
+    let (host, guest) = establish_channel("host", "device").unwrap();
+    let plaintext = b"attack at dawn. ".repeat(1000);
+    let (pending, body) = deliver(&host, &guest, &plaintext);
+    assert_eq!(block_on(Transfer::new(&device).open(pending, &body)).err(), Some(Error::Decryption));
+    assert!(!device.finds(&plaintext[..16]) && !guest.is_valid());
+}
+
 /// The host changes ciphertext while the device verifies: in memory the attacker shares with the source, from another
 /// thread, all the time. What comes out is the tensor or nothing.
 #[test]
@@ -216,6 +228,24 @@ fn attack_ciphertext_changed_while_the_device_verifies() {
     }
     attack(&CpuDevice::default(), 6);
     attack(&Awkward::new(), 6);
+}
+
+/// A launch whose output is its own input, whichever one, would decrypt over what it has verified.
+#[test]
+fn attack_output_aliases_an_input() {
+    let device = CpuDevice::default();
+    let buffers: Vec<_> = (0..4).map(|_| device.alloc(256).unwrap()).collect();
+    let params = Params { chunks: 1, chunk_bytes: 16, last_bytes: 16, ..Params::default() };
+    for kernel in [Kernel::Verify, Kernel::Open, Kernel::Seal] {
+        for alias in 0..3 {
+            let mut bound: Vec<_> = buffers.iter().map(|buffer| Binding { buffer, range: 0..256 }).collect();
+            bound[alias].buffer = &buffers[3];
+            let mut batch = device.batch();
+            device.launch(&mut batch, Launch { kernel, bindings: &bound, params });
+            let ran = device.submit(batch).and_then(|fence| block_on(device.wait(fence)));
+            assert!(matches!(ran, Err(Error::Backend(_))), "{kernel:?} wrote its binding {alias}");
+        }
+    }
 }
 
 /// All but the last of 1221 chunks are good.

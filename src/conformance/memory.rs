@@ -4,7 +4,7 @@ use core::ops::Range;
 
 use super::{noise, read, write};
 use crate::{
-    device::{Binding, Device, Launch, Slot, SlotWriter},
+    device::{Binding, Device, Launch, Part, Slot, SlotWriter},
     kernel::{Kernel, Params, VERDICT_BYTES, twin},
 };
 
@@ -46,10 +46,43 @@ pub async fn slots_take_parts<D: Device>(device: &D) {
         writers[0].write(0, &bytes[..500]).expect("fits");
     }
     let mut batch = device.batch();
-    device.copy_in(&mut batch, slot, &buffer, &[crate::device::Part { from: 0, to: 0, bytes: 4096 }]);
+    let parts = [Part { from: 2048, to: 0, bytes: 2048 }, Part { from: 0, to: 2048, bytes: 2048 }];
+    device.copy_in(&mut batch, slot, &buffer, &parts);
     let fence = device.submit(batch).expect("submits");
     device.wait(fence).await.expect("copies");
-    assert_eq!(read(device, &buffer, 0..4096).await, bytes);
+    assert_eq!(read(device, &buffer, 0..4096).await, [&bytes[2048..], &bytes[..2048]].concat());
+}
+
+/// A slot that held a secret shows nothing of it to whoever gets it next.
+pub async fn secret_slots_are_erased<D: Device>(device: &D) {
+    let secret = noise(4, 4096);
+    let to = device.alloc(4096).expect("allocates");
+    let mut batch = device.batch();
+    let mut slot = device.slot().await.expect("a slot");
+    slot.erase_after_use();
+    slot.writers(&[4096]).expect("fits")[0].write(0, &secret).expect("fits");
+    device.copy_in(&mut batch, slot, &to, &[Part { from: 0, to: 0, bytes: 4096 }]);
+    let fence = device.submit(batch).expect("submits");
+    device.wait(fence).await.expect("copies");
+    assert_eq!(read(device, &to, 0..4096).await, secret);
+    // All slots there are, as they come and not written to.
+    let mut batch = device.batch();
+    let mut seen = Vec::new();
+    for _ in 0..device.info().slots {
+        let slot = device.slot().await.expect("a slot");
+        let to = device.alloc(4096).expect("allocates");
+        device.copy_in(&mut batch, slot, &to, &[Part { from: 0, to: 0, bytes: 4096 }]);
+        seen.push(to);
+    }
+    let fence = device.submit(batch).expect("submits");
+    device.wait(fence).await.expect("copies");
+    for buffer in &seen {
+        let bytes = read(device, buffer, 0..4096).await;
+        assert!(
+            !bytes.chunks(16).zip(secret.chunks(16)).any(|(left, secret)| left == secret),
+            "the secret is still there"
+        );
+    }
 }
 
 /// An erased key context is all zeros, a key known to everyone: neither opens nor seals.

@@ -28,7 +28,7 @@ macro_rules! conformance {
         $crate::conformance!(@cases $module, $device,
             bodies: known_answers boundary_lengths any_aad_length any_chunk_size every_tag_bit altered_bodies
                     reuse_after_failure differential,
-            memory: fresh_memory_is_zero freed_memory_shows_nothing slots_take_parts erased_contexts_are_useless
+            memory: fresh_memory_is_zero freed_memory_shows_nothing slots_take_parts secret_slots_are_erased erased_contexts_are_useless
                     contexts_without_stamp_are_useless verdicts_start_as_failure launches_add_up
                     verdicts_are_for_one_launch zero_chunks_are_never_verified,
             records: boundary_records split_bodies many_in_flight one_bad_tensor_in_a_batch last_chunk_of_a_large_tensor

@@ -6,6 +6,7 @@ use std::{ops::Range, sync::Mutex};
 use pqc_gpu_driver::{
     Error,
     device::{CpuBuffer, CpuDevice, Device, DeviceInfo, Launch, Part, ReadId, Reads, Slot},
+    kernel::Kernel,
 };
 
 type Cpu = CpuDevice;
@@ -15,9 +16,15 @@ pub(crate) struct Hoarder {
     cpu: Cpu,
     hoard: Mutex<Vec<CpuBuffer>>,
     secret_slots: std::sync::Arc<Mutex<usize>>,
+    forges_verdicts: bool,
 }
 
 impl Hoarder {
+    /// One whose verdicts bear another token than the one asked for.
+    pub(crate) fn that_forges_verdicts() -> Self {
+        Hoarder { forges_verdicts: true, ..Hoarder::default() }
+    }
+
     /// How many bytes of all memory are not zero.
     pub(crate) fn hoarded_bytes(&self) -> usize {
         let dirty = |buffer: &CpuBuffer| buffer.with_bytes(|bytes| bytes.iter().filter(|&&byte| byte != 0).count());
@@ -71,7 +78,10 @@ impl Device for Hoarder {
         self.cpu.copy_in(batch, slot.slot, to, parts);
     }
 
-    fn launch(&self, batch: &mut Self::Batch, launch: Launch<'_, CpuBuffer>) {
+    fn launch(&self, batch: &mut Self::Batch, mut launch: Launch<'_, CpuBuffer>) {
+        if self.forges_verdicts && launch.kernel == Kernel::Finalize {
+            launch.params.token ^= 1 << 31;
+        }
         self.cpu.launch(batch, launch);
     }
 
