@@ -11,9 +11,16 @@ pub trait MaybeSend {}
 #[cfg(target_arch = "wasm32")]
 impl<T> MaybeSend for T {}
 
-/// Fewer pieces than this are not worth waking another core for: 16 chunks of 16 KiB take about 25 µs.
+/// Fewer chunks than this are sealed or opened by one thread: waking another took longer than it saved at 1 MiB, and
+/// paid at 4 MiB (docs/measurements.md).
 #[cfg(not(target_arch = "wasm32"))]
-const SERIAL_BELOW: usize = 16;
+const SERIAL_BELOW: usize = 128;
+/// The same for verifying, which takes twice as long a chunk.
+#[cfg(not(target_arch = "wasm32"))]
+const VERIFIED_SERIALLY_BELOW: usize = 64;
+/// No thread gets fewer pieces than this.
+#[cfg(not(target_arch = "wasm32"))]
+const LEAST_SHARE: usize = 16;
 
 /// How many threads there are.
 pub(crate) fn threads() -> usize {
@@ -35,7 +42,7 @@ pub(crate) fn zip(
     if from.len() / from_piece >= SERIAL_BELOW && threads() > 1 {
         use rayon::prelude::*;
         let pairs = from.par_chunks_exact(from_piece).zip(to.par_chunks_exact_mut(to_piece));
-        pairs.enumerate().with_min_len(SERIAL_BELOW / 2).for_each(&work);
+        pairs.enumerate().with_min_len(LEAST_SHARE).for_each(&work);
         return;
     }
     from.chunks_exact(from_piece).zip(to.chunks_exact_mut(to_piece)).enumerate().for_each(work);
@@ -44,9 +51,9 @@ pub(crate) fn zip(
 /// Adds up `work` over pieces, the last of which may be shorter.
 pub(crate) fn sum(pieces: &[u8], piece: usize, work: impl Fn(usize, &[u8]) -> u32 + Sync) -> u32 {
     #[cfg(not(target_arch = "wasm32"))]
-    if pieces.len() / piece >= SERIAL_BELOW && threads() > 1 {
+    if pieces.len() / piece >= VERIFIED_SERIALLY_BELOW && threads() > 1 {
         use rayon::prelude::*;
-        let pieces = pieces.par_chunks(piece).with_min_len(SERIAL_BELOW / 2);
+        let pieces = pieces.par_chunks(piece).with_min_len(LEAST_SHARE);
         return pieces.enumerate().map(|(i, piece)| work(i, piece)).sum();
     }
     pieces.chunks(piece).enumerate().map(|(i, piece)| work(i, piece)).sum()

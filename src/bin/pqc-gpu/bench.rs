@@ -46,6 +46,7 @@ pub(crate) struct Arguments {
 const IN_FLIGHT: usize = 8;
 /// Repetitions, and the time after which there are no more of them.
 const RUNS: usize = 9;
+const TURNS: usize = 500;
 const ENOUGH: Duration = Duration::from_secs(2);
 
 #[derive(Serialize)]
@@ -104,27 +105,31 @@ fn host(bytes: u64, progress: &mut Progress) -> Result<Vec<Row>, Failure> {
     let mut sealed = vec![0; sealed_bytes(bytes) as usize];
     let metadata = TensorMetadata::new("bench", "bench", DType::U8, [bytes])?;
     let (host, _device) = establish_channel("host", "device")?;
-    let copy = median(|| {
-        sealed[..plaintext.len()].copy_from_slice(&plaintext);
-        std::hint::black_box(&mut sealed);
-        Ok(())
-    })?;
-    progress.advance(1);
     let key = UnboundKey::new(&AES_256_GCM, &[7; 32]).map_err(|_| Failure::other("the raw AEAD took no key"))?;
     let key = LessSafeKey::new(key);
-    let raw = median(|| raw_chunks(&key, &plaintext, &mut sealed))?;
-    progress.advance(1);
-    let mut seal = || {
+    let one_core = rayon::ThreadPoolBuilder::new().num_threads(1).build();
+    let one_core = one_core.map_err(|error| Failure::other(error.to_string()))?;
+    let seal = |sealed: &mut [u8]| {
         let mut sealing = host.seal(&metadata)?;
         let piece = sealing.next_piece(u32::MAX).ok_or(Error::Usage("no piece"))?;
-        piece.seal(&plaintext, &mut sealed)?;
+        piece.seal(&plaintext, sealed)?;
         sealing.finish()
     };
-    let one = rayon::ThreadPoolBuilder::new().num_threads(1).build();
-    let one = one.map_err(|error| Failure::other(error.to_string()))?.install(|| median(&mut seal))?;
-    progress.advance(1);
-    let all = median(&mut seal)?;
-    progress.advance(1);
+    // In turns, so that whatever else the machine does falls on all of them alike; on one thread of a pool of one, so
+    // that no core has to be woken in between.
+    let [copy, raw, one] = one_core.install(|| {
+        medians(|what| match what {
+            0 => {
+                sealed[..plaintext.len()].copy_from_slice(&plaintext);
+                std::hint::black_box(&mut sealed);
+                Ok(())
+            }
+            1 => raw_chunks(&key, &plaintext, &mut sealed),
+            _ => seal(&mut sealed),
+        })
+    })?;
+    let [all] = medians(|_| seal(&mut sealed))?;
+    progress.advance(4);
     Ok(vec![
         Row::rate("memcpy", bytes, copy, None),
         Row::rate("raw aws-lc-rs, one core", bytes, raw, Some(("memcpy", copy))),
@@ -212,6 +217,25 @@ fn median(mut work: impl FnMut() -> Result<(), Error>) -> Result<f64, Error> {
     block_on(median_async(async || work()))
 }
 
+/// The medians of several pieces of work done in turns.
+fn medians<const N: usize>(mut work: impl FnMut(usize) -> Result<(), Error>) -> Result<[f64; N], Error> {
+    let (begun, mut seconds) = (Instant::now(), [const { Vec::new() }; N]);
+    (0..N).try_for_each(&mut work)?; // memory is touched and code is warm
+    while seconds[0].len() < TURNS && (seconds[0].len() < 3 || begun.elapsed() < ENOUGH) {
+        for (what, seconds) in seconds.iter_mut().enumerate() {
+            let started = Instant::now();
+            work(what)?;
+            seconds.push(started.elapsed().as_secs_f64());
+        }
+    }
+    Ok(seconds.map(middle))
+}
+
+fn middle(mut seconds: Vec<f64>) -> f64 {
+    seconds.sort_by(f64::total_cmp);
+    seconds[seconds.len() / 2]
+}
+
 async fn median_async(mut work: impl AsyncFnMut() -> Result<(), Error>) -> Result<f64, Error> {
     work().await?; // memory is touched and code is warm
     let (begun, mut seconds) = (Instant::now(), Vec::new());
@@ -220,8 +244,7 @@ async fn median_async(mut work: impl AsyncFnMut() -> Result<(), Error>) -> Resul
         work().await?;
         seconds.push(started.elapsed().as_secs_f64());
     }
-    seconds.sort_by(f64::total_cmp);
-    Ok(seconds[seconds.len() / 2])
+    Ok(middle(seconds))
 }
 
 impl Row {
