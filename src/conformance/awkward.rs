@@ -171,7 +171,11 @@ impl Device for Awkward {
 
     async fn wait(&self, fence: AwkwardFence) -> Result<Reads> {
         late().await;
-        self.step()?;
+        if let Err(error) = self.step() {
+            // What failed did not run, and nobody else is told.
+            self.pipe().waiting.retain(|(id, _)| *id != fence.0);
+            return Err(error);
+        }
         loop {
             if let Some(result) = self.pipe().done.remove(&fence.0) {
                 return result;
