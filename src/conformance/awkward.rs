@@ -100,7 +100,7 @@ impl Awkward {
     /// Runs the oldest batch that has not run.
     async fn run_oldest(&self) -> bool {
         let Some((id, batch)) = self.pipe().waiting.pop_front() else { return false };
-        let result = match self.cpu.submit(batch) {
+        let result = match self.step().and_then(|()| self.cpu.submit(batch)) {
             Ok(fence) => self.cpu.wait(fence).await,
             Err(error) => Err(error),
         };
