@@ -165,7 +165,7 @@ fn a_seal_between_opens_hides_no_failure_of_theirs() {
             let buffer = device.alloc(STRIDE * LENGTHS.len() as u64).unwrap();
             let mut transfer = Transfer::new(&device);
             let (host2, guest2) = establish_channel("host", "device").unwrap();
-            let (pending, body) = deliver(&host2, &guest2, &noise(9, 5_000_000)).unwrap();
+            let (pending, body) = deliver(&host2, &guest2, &noise(9, 100_000)).unwrap();
             let held = transfer.open(pending, &body).await.unwrap();
             let queued = queue_all(&mut transfer, &host, &guest, &buffer).await;
             device.fail_once_after(call);
