@@ -53,18 +53,23 @@ async fn open_some(device: &Awkward, host: &ChannelSession, guest: &ChannelSessi
 
 #[test]
 fn a_device_lost_while_sealing_ends_the_session() {
-    let (host, guest) = establish_channel("host", "device").unwrap();
-    for call in 0..60 {
-        // Open on a device that works, then seal on one that is lost at some call after that.
-        let (host2, guest2) = establish_channel("host", "device").unwrap();
-        let device = Awkward::lost_at(30 + call);
+    let (mut failed, mut call) = (0, 0);
+    loop {
+        let (host, guest) = establish_channel("host", "device").unwrap();
+        let device = Awkward::lost_at(call);
+        call += 1;
         let mut transfer = Transfer::new(&device);
-        let (pending, body) = deliver(&host2, &guest2, &noise(call, 100_000)).unwrap();
+        let (pending, body) = deliver(&host, &guest, &noise(call, 100_000)).unwrap();
+        // Lost while opening is another test's matter.
         let Ok(tensor) = block_on(transfer.open(pending, &body)) else { continue };
-        let sealed = block_on(transfer.seal(&guest2, &tensor, |_| Ok(())));
-        assert_eq!(sealed.is_ok(), guest2.is_valid(), "a seal that failed ends the session");
+        let sealed = block_on(transfer.seal(&guest, &tensor, |_| Ok(())));
+        assert_eq!(sealed.is_ok(), guest.is_valid(), "a seal that failed ends the session");
+        if sealed.is_ok() {
+            break;
+        }
+        failed += 1;
     }
-    assert!(host.is_valid() && guest.is_valid());
+    assert!(failed >= 5, "only {failed} of a seal's calls failed");
 }
 
 #[test]
@@ -96,15 +101,23 @@ fn out_of_memory_is_an_error() {
 fn a_backend_on_a_lost_device_keeps_what_it_says() {
     let (host, _) = establish_channel("host", "device").unwrap();
     let sealed = host.encrypt_tensor(&noise(1, 50_000), &metadata(50_000)).unwrap();
+    let (mut pulled_back, mut failed) = (0, 0);
     for call in 0..20 {
         let device = Awkward::lost_at(call);
         let backend = Backend::new(&device);
         let Ok(handle) = block_on(backend.upload(&sealed)) else { continue };
         match block_on(backend.download(handle)) {
-            Ok(pulled) => assert!(pulled == sealed),
-            Err(error) => assert!(matches!(error, Error::Backend(_))),
+            Ok(pulled) => {
+                assert!(pulled == sealed);
+                pulled_back += 1;
+            }
+            Err(error) => {
+                assert!(matches!(error, Error::Backend(_)));
+                failed += 1;
+            }
         }
     }
+    assert!(pulled_back > 0 && failed > 0, "{pulled_back} came back, {failed} failed");
 }
 
 fn metadata(bytes: usize) -> TensorMetadata {
