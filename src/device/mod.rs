@@ -10,9 +10,13 @@
 //! - A buffer lives until the last handle to it and the last command that uses it are gone.
 
 mod cpu;
+#[cfg(feature = "wgpu")]
+pub mod wgpu;
 
 use core::ops::Range;
 
+#[cfg(feature = "wgpu")]
+pub use self::wgpu::{WgpuBuffer, WgpuDevice};
 pub use cpu::{CpuBuffer, CpuDevice};
 
 pub use crate::parallel::MaybeSend;

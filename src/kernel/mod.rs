@@ -13,6 +13,8 @@
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod twin;
+#[cfg(feature = "wgpu")]
+pub mod wgsl;
 
 /// Plaintext bytes of a chunk in records and sealed files.
 pub const CHUNK_BYTES: u64 = 16 << 10;
@@ -109,6 +111,15 @@ impl Params {
     pub fn with_nonce(self, nonce: [u8; 12]) -> Self {
         let word = |i: usize| u32::from_le_bytes([nonce[4 * i], nonce[4 * i + 1], nonce[4 * i + 2], nonce[4 * i + 3]]);
         Params { nonce: [word(0), word(1), word(2)], ..self }
+    }
+
+    /// The words in their order in device memory.
+    pub fn words(&self) -> [u32; 16] {
+        let Params { nonce: [n0, n1, n2], first_chunk, chunks, chunk_bytes, last_bytes, aad_bytes, .. } = *self;
+        let Params { verdict, expected, token, stamp: [s0, s1, s2, s3], reserved, .. } = *self;
+        let body = [n0, n1, n2, first_chunk, chunks, chunk_bytes, last_bytes, aad_bytes];
+        let launch = [verdict, expected, token, s0, s1, s2, s3, reserved];
+        core::array::from_fn(|i| if i < 8 { body[i] } else { launch[i - 8] })
     }
 
     /// The nonce's bytes.

@@ -1,0 +1,40 @@
+//! The GPUs there are, and devices of our own on them.
+
+use super::WgpuDevice;
+use crate::{Error, Result};
+
+/// The adapters that wgpu finds, hardware before software.
+#[cfg(not(target_arch = "wasm32"))]
+pub async fn adapters() -> Vec<wgpu::Adapter> {
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+    let mut adapters = instance.enumerate_adapters(wgpu::Backends::PRIMARY).await;
+    adapters.sort_by_key(|adapter| match adapter.get_info().device_type {
+        wgpu::DeviceType::DiscreteGpu => 0,
+        wgpu::DeviceType::IntegratedGpu => 1,
+        wgpu::DeviceType::VirtualGpu => 2,
+        wgpu::DeviceType::Other => 3,
+        wgpu::DeviceType::Cpu => 4,
+    });
+    adapters
+}
+
+impl WgpuDevice {
+    /// A device of its own on an adapter, with the largest buffers and bindings that it allows.
+    pub async fn open(adapter: &wgpu::Adapter) -> Result<Self> {
+        let unavailable = |remedy: String| Error::DeviceUnavailable { device: "wgpu".into(), remedy };
+        let offered = adapter.limits();
+        let required_limits = wgpu::Limits {
+            max_buffer_size: offered.max_buffer_size,
+            max_storage_buffer_binding_size: offered.max_storage_buffer_binding_size,
+            min_storage_buffer_offset_alignment: offered.min_storage_buffer_offset_alignment,
+            ..wgpu::Limits::default()
+        };
+        let descriptor =
+            wgpu::DeviceDescriptor { label: Some("pqc-gpu"), required_limits, ..wgpu::DeviceDescriptor::default() };
+        let (device, queue) = adapter
+            .request_device(&descriptor)
+            .await
+            .map_err(|error| unavailable(format!("{}: {error}", adapter.get_info().name)))?;
+        WgpuDevice::new(device, queue)
+    }
+}

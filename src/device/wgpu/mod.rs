@@ -1,0 +1,194 @@
+//! Any GPU that wgpu reaches: Vulkan, Metal, DX12, a browser's WebGPU. The kernels are the WGSL shaders.
+//!
+//! A batch is recorded as a list and encoded when it is submitted: its parameters travel in one buffer, its read-backs
+//! in another. Ciphertext goes from mapped staging buffers into device memory; nothing is written through the queue.
+//!
+//! Natively [`Device::wait`] and a second look for a staging slot block the calling thread until the GPU has come so
+//! far; in a browser they wait for its event loop.
+
+mod adapter;
+mod batch;
+mod buffer;
+mod errors;
+mod fence;
+mod pipelines;
+mod ring;
+
+use core::{ops::Range, sync::atomic::Ordering};
+use std::sync::{Arc, atomic::AtomicU64};
+
+pub use self::{
+    adapter::adapters,
+    batch::WgpuBatch,
+    buffer::WgpuBuffer,
+    fence::WgpuFence,
+    ring::{WgpuSlot, WgpuWriter},
+};
+
+use self::{errors::Scope, pipelines::Pipelines, ring::Ring};
+use super::{Device, DeviceInfo, Launch, Part, ReadId, Reads};
+use crate::{
+    Error, Result,
+    kernel::{CHUNK_BYTES, TAG_BYTES, wgsl},
+};
+
+/// Capacity of a staging slot.
+const SLOT_BYTES: u64 = 256 * (CHUNK_BYTES + TAG_BYTES as u64);
+const SLOTS: usize = 8;
+/// Offsets within a binding are counted in 32 bits.
+const MAX_BINDING_BYTES: u64 = 2 << 30;
+
+/// A GPU reached through wgpu.
+pub struct WgpuDevice {
+    info: DeviceInfo,
+    shared: Arc<Shared>,
+}
+
+/// What buffers, slots and batches need of their device.
+struct Shared {
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    pipelines: Pipelines,
+    ring: Arc<Ring>,
+    launches: AtomicU64,
+    limits: wgpu::Limits,
+}
+
+impl WgpuDevice {
+    /// Over a device and queue that the application has already. Needs no feature and no more than WebGPU's default limits; larger
+    /// `max_buffer_size` and `max_storage_buffer_binding_size` let larger tensors through. The application's handlers
+    /// of uncaptured errors and of device loss stay as they are: this library catches its own errors.
+    pub fn new(device: wgpu::Device, queue: wgpu::Queue) -> Result<Self> {
+        let (adapter, limits) = (device.adapter_info(), device.limits());
+        let need = wgpu::Limits::default();
+        let short = limits.max_storage_buffers_per_shader_stage < 4
+            || limits.max_compute_invocations_per_workgroup < need.max_compute_invocations_per_workgroup
+            || limits.max_compute_workgroup_storage_size < need.max_compute_workgroup_storage_size
+            || limits.max_compute_workgroups_per_dimension < need.max_compute_workgroups_per_dimension;
+        if short {
+            return Err(Error::DeviceUnavailable {
+                device: "wgpu".into(),
+                remedy: format!("{} has less than WebGPU's default compute limits", adapter.name),
+            });
+        }
+        let software = adapter.device_type == wgpu::DeviceType::Cpu;
+        let driver = [adapter.backend.to_string(), adapter.driver, adapter.driver_info].join(" ");
+        let info = DeviceInfo {
+            software,
+            unified_memory: software || adapter.device_type == wgpu::DeviceType::IntegratedGpu,
+            max_buffer_bytes: limits.max_buffer_size,
+            max_binding_bytes: limits.max_storage_buffer_binding_size.min(MAX_BINDING_BYTES) / 16 * 16,
+            binding_alignment: u64::from(limits.min_storage_buffer_offset_alignment).max(16),
+            slot_bytes: SLOT_BYTES
+                .min(limits.max_buffer_size / (CHUNK_BYTES + TAG_BYTES as u64) * (CHUNK_BYTES + TAG_BYTES as u64)),
+            slots: SLOTS,
+            key_context_bytes: wgsl::CONTEXT_BYTES,
+            ..DeviceInfo::new("wgpu", adapter.name, driver.trim())
+        };
+        let shared = Arc::new(Shared {
+            pipelines: Pipelines::new(&device),
+            ring: Arc::new(Ring::new(info.slots, info.slot_bytes)),
+            launches: AtomicU64::new(0),
+            limits,
+            device,
+            queue,
+        });
+        Ok(WgpuDevice { info, shared })
+    }
+
+    /// The device, for the application's own work.
+    pub fn device(&self) -> &wgpu::Device {
+        &self.shared.device
+    }
+
+    /// Its queue. What is submitted to it later sees what was opened before.
+    pub fn queue(&self) -> &wgpu::Queue {
+        &self.shared.queue
+    }
+
+    /// Lets tensors be opened into, or sealed out of, a buffer of the application's, which stays the application's: it is not erased when the
+    /// handle is dropped. It needs the usage `STORAGE` and a size that is a multiple of 4.
+    pub fn adopt(&self, buffer: wgpu::Buffer) -> Result<WgpuBuffer> {
+        if !buffer.usage().contains(wgpu::BufferUsages::STORAGE) {
+            return Err(Error::Usage("the buffer must have been created with the usage STORAGE"));
+        }
+        if !buffer.size().is_multiple_of(4) {
+            return Err(Error::Usage("the buffer's size must be a multiple of 4"));
+        }
+        Ok(WgpuBuffer::of_caller(buffer))
+    }
+}
+
+impl Device for WgpuDevice {
+    type Buffer = WgpuBuffer;
+    type Slot = WgpuSlot;
+    type Batch = WgpuBatch;
+    type Fence = WgpuFence;
+
+    fn info(&self) -> &DeviceInfo {
+        &self.info
+    }
+
+    fn alloc(&self, bytes: u64) -> Result<WgpuBuffer> {
+        let size = bytes.max(1).checked_next_multiple_of(16).filter(|&size| size <= self.info.max_buffer_bytes);
+        let size = size.ok_or_else(|| {
+            Error::Backend(format!(
+                "a buffer of {bytes} bytes is beyond the device's limit of {}",
+                self.info.max_buffer_bytes
+            ))
+        })?;
+        let scope = Scope::open(&self.shared.device);
+        let buffer = self.shared.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("pqc-gpu memory"),
+            size,
+            usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        scope.close()?;
+        Ok(WgpuBuffer::owned(buffer, Arc::clone(&self.shared)))
+    }
+
+    async fn slot(&self) -> Result<WgpuSlot> {
+        ring::slot(&self.shared.ring, &self.shared.device).await
+    }
+
+    fn batch(&self) -> WgpuBatch {
+        WgpuBatch::default()
+    }
+
+    fn copy_in(&self, batch: &mut WgpuBatch, slot: WgpuSlot, to: &WgpuBuffer, parts: &[Part]) {
+        batch.copy_in(slot, to, parts);
+    }
+
+    fn launch(&self, batch: &mut WgpuBatch, launch: Launch<'_, WgpuBuffer>) {
+        batch.launch(&self.info, launch);
+    }
+
+    fn clear(&self, batch: &mut WgpuBatch, buffer: &WgpuBuffer, range: Range<u64>) {
+        batch.clear(buffer, range);
+    }
+
+    fn copy_out(&self, batch: &mut WgpuBatch, from: &WgpuBuffer, range: Range<u64>) -> ReadId {
+        batch.copy_out(from, range)
+    }
+
+    fn submit(&self, batch: WgpuBatch) -> Result<WgpuFence> {
+        let scope = Scope::open(&self.shared.device);
+        let submitted = batch.submit(&self.shared);
+        scope.close()?;
+        submitted
+    }
+
+    async fn wait(&self, fence: WgpuFence) -> Result<Reads> {
+        fence.wait(&self.shared.device).await
+    }
+
+    fn launches(&self) -> u64 {
+        self.shared.launches.load(Ordering::Relaxed)
+    }
+}
+
+/// What a failed call says where wgpu says nothing: it reports a lost device only to the application's own handler.
+fn lost() -> Error {
+    Error::Backend("the device was lost".into())
+}

@@ -1,0 +1,72 @@
+//! Compiled shaders: in memory only, each at its first use.
+
+use std::sync::OnceLock;
+
+use super::errors::Scope;
+use crate::{
+    Result,
+    kernel::{Access, wgsl::Shader},
+};
+
+pub(super) struct Pipelines {
+    compiled: Vec<OnceLock<Result<Pipeline>>>,
+}
+
+pub(super) struct Pipeline {
+    pub(super) pipeline: wgpu::ComputePipeline,
+    pub(super) bindings: wgpu::BindGroupLayout,
+}
+
+/// Size of the parameters: 16 words.
+pub(super) const PARAMS_BYTES: u64 = 64;
+
+impl Pipelines {
+    pub(super) fn new(_device: &wgpu::Device) -> Self {
+        Pipelines { compiled: Shader::ALL.iter().map(|_| OnceLock::new()).collect() }
+    }
+
+    pub(super) fn of(&self, device: &wgpu::Device, shader: Shader) -> Result<&Pipeline> {
+        self.compiled[shader.index()].get_or_init(|| compile(device, shader)).as_ref().map_err(Clone::clone)
+    }
+}
+
+fn compile(device: &wgpu::Device, shader: Shader) -> Result<Pipeline> {
+    let scope = Scope::open(device);
+    let label = Some(shader.name());
+    let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
+        label,
+        source: wgpu::ShaderSource::Wgsl(shader.source().into()),
+    });
+    let entry = |binding: u32, ty, has_dynamic_offset, min: u64| wgpu::BindGroupLayoutEntry {
+        binding,
+        visibility: wgpu::ShaderStages::COMPUTE,
+        ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset, min_binding_size: core::num::NonZero::new(min) },
+        count: None,
+    };
+    let storage = |(i, &(_, access)): (usize, &(usize, Access))| {
+        let ty = wgpu::BufferBindingType::Storage { read_only: access == Access::Read };
+        entry(i as u32 + 1, ty, false, 0)
+    };
+    let params = entry(0, wgpu::BufferBindingType::Uniform, true, PARAMS_BYTES);
+    let entries: Vec<_> = [params].into_iter().chain(shader.bindings().iter().enumerate().map(storage)).collect();
+    let bindings = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label, entries: &entries });
+    let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+        label,
+        bind_group_layouts: &[Some(&bindings)],
+        immediate_size: 0,
+    });
+    let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+        label,
+        layout: Some(&layout),
+        module: &module,
+        entry_point: Some(shader.name()),
+        // Every shader writes what it reads of its workgroup's memory.
+        compilation_options: wgpu::PipelineCompilationOptions {
+            zero_initialize_workgroup_memory: false,
+            ..Default::default()
+        },
+        cache: None,
+    });
+    scope.close()?;
+    Ok(Pipeline { pipeline, bindings })
+}

@@ -1,0 +1,148 @@
+//! The kernels in WGSL: which files make up a shader, and what it binds.
+//!
+//! A shader is the text of its own file and of the shared files that it names in [`Shader::source`], joined. The bindings
+//! are those of the kernel table, after the parameters at binding 0; where a kernel takes several shaders, each binds what
+//! it uses.
+
+use super::Access;
+
+/// A compute shader. Its entry point bears its file's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Shader {
+    /// Of [`super::Kernel::ExpandKey`].
+    ExpandKey,
+    /// Of [`super::Kernel::Verify`].
+    Verify,
+    /// Of [`super::Kernel::Finalize`].
+    Finalize,
+    /// Of [`super::Kernel::Open`].
+    Open(Plaintext),
+    /// The first half of [`super::Kernel::Seal`]: ciphertext.
+    Seal(Plaintext),
+    /// The second half of [`super::Kernel::Seal`]: tags over the ciphertext that the first wrote.
+    Tag,
+    /// Zeros over memory.
+    Wipe,
+}
+
+/// How plaintext is bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Plaintext {
+    /// As blocks of 16 bytes: quicker, where the binding is a whole number of them.
+    Blocks,
+    /// As words of 4 bytes, for a caller's buffer that ends within a block.
+    Words,
+}
+
+macro_rules! files {
+    ($($name:literal),+) => { [$(include_str!(concat!("../../shaders/wgsl/", $name, ".wgsl"))),+].concat() };
+}
+
+impl Shader {
+    /// Every shader.
+    pub const ALL: &'static [Shader] = &[
+        Shader::ExpandKey,
+        Shader::Verify,
+        Shader::Finalize,
+        Shader::Open(Plaintext::Blocks),
+        Shader::Open(Plaintext::Words),
+        Shader::Seal(Plaintext::Blocks),
+        Shader::Seal(Plaintext::Words),
+        Shader::Tag,
+        Shader::Wipe,
+    ];
+
+    /// Its place in [`Shader::ALL`].
+    pub fn index(self) -> usize {
+        Shader::ALL.iter().position(|&shader| shader == self).unwrap_or_default()
+    }
+
+    /// The name of its file and entry point.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Shader::ExpandKey => "expand_key",
+            Shader::Verify => "verify",
+            Shader::Finalize => "finalize",
+            Shader::Open(_) => "open",
+            Shader::Seal(_) => "seal",
+            Shader::Tag => "tag",
+            Shader::Wipe => "wipe",
+        }
+    }
+
+    /// The whole text.
+    pub fn source(self) -> String {
+        let read = |plaintext| match plaintext {
+            Plaintext::Blocks => files!("shared/read_blocks"),
+            Plaintext::Words => files!("shared/read_words"),
+        };
+        let write = |plaintext| match plaintext {
+            Plaintext::Blocks => files!("shared/write_blocks"),
+            Plaintext::Words => files!("shared/write_words"),
+        };
+        let counter_mode = || {
+            files!(
+                "shared/context",
+                "shared/sub_bytes",
+                "shared/aes_bitslice",
+                "shared/transpose",
+                "shared/counter_mode"
+            )
+        };
+        let chunk_tag = || {
+            files!(
+                "shared/context",
+                "shared/sub_bytes",
+                "shared/aes_planes",
+                "shared/ghash",
+                "shared/bytes",
+                "shared/declassify",
+                "shared/chunk_tag"
+            )
+        };
+        let params = files!("shared/params");
+        let rest = match self {
+            Shader::ExpandKey => {
+                files!("shared/context", "shared/sub_bytes", "shared/aes_planes", "shared/ghash", "expand_key")
+            }
+            Shader::Verify => chunk_tag() + &files!("verify"),
+            Shader::Finalize => files!("shared/context", "shared/declassify", "shared/usable", "finalize"),
+            Shader::Open(plaintext) => counter_mode() + &write(plaintext) + &files!("open"),
+            Shader::Seal(plaintext) => {
+                counter_mode() + &read(plaintext) + &files!("shared/declassify", "shared/usable", "seal")
+            }
+            Shader::Tag => chunk_tag() + &files!("shared/usable", "tag"),
+            Shader::Wipe => files!("wipe"),
+        };
+        params + &rest
+    }
+
+    /// What it binds from binding 1 on, as places in the kernel's bindings, and what it does with each.
+    pub const fn bindings(self) -> &'static [(usize, Access)] {
+        use Access::{Read, Write};
+        match self {
+            Shader::ExpandKey | Shader::Finalize => &[(0, Read), (1, Write)],
+            Shader::Verify | Shader::Open(_) => &[(0, Read), (1, Read), (2, Read), (3, Write)],
+            Shader::Seal(_) => &[(0, Read), (2, Read), (3, Write)],
+            Shader::Tag => &[(0, Read), (1, Read), (3, Write)],
+            Shader::Wipe => &[(0, Write)],
+        }
+    }
+
+    /// How many workgroups it takes for so many bound chunks; for [`Shader::Wipe`], for so many bytes.
+    pub const fn workgroups(self, chunks: u32) -> u32 {
+        match self {
+            Shader::ExpandKey | Shader::Finalize => 1,
+            Shader::Verify | Shader::Tag => chunks.div_ceil(8),
+            Shader::Open(_) | Shader::Seal(_) => chunks.div_ceil(2),
+            // Each invocation takes word after word.
+            Shader::Wipe => match chunks.div_ceil(256) {
+                groups @ 0..=4096 => groups,
+                _ => 4096,
+            },
+        }
+    }
+}
+
+/// Size of a key context, as shared/context.wgsl lays it out.
+pub const CONTEXT_BYTES: u64 = 672 * 16;
