@@ -65,6 +65,12 @@ impl Identity {
     pub(crate) fn sign(&self, message: &[u8]) -> Result<[u8; SIGNATURE_BYTES]> {
         self.signer.sign(message)
     }
+
+    /// Signs as [`Identity::sign`] does, but with a given rnd.
+    #[cfg(any(test, feature = "conformance"))]
+    pub(crate) fn sign_with_known_rnd(&self, message: &[u8], rnd: &[u8; 32]) -> [u8; SIGNATURE_BYTES] {
+        signer::sign_with_known_rnd(&self.signing_seed, message, rnd)
+    }
 }
 
 impl fmt::Debug for Identity {

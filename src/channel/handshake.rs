@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 
 use super::{
     clock::{Clock, Timestamp},
+    coins::{DeviceCoins, Hedge, HostCoins},
     message::{
         M1, M2_CLEAR_BYTES, M2Sealed, M3Sealed, MAX_ATTESTATION_BYTES, MAX_LABEL_BYTES, MessageType, SessionPolicy,
         header, split_m2,
@@ -77,17 +78,21 @@ pub struct HostHandshake {
     config: HostConfig,
     started: Timestamp,
     kem: EphemeralKem,
+    hedge: Hedge,
     transcript: Transcript,
 }
 
 impl HostHandshake {
     /// Starts a handshake with a fresh, single-use ML-KEM-768 key. Gives M1 to send.
     pub fn start(config: HostConfig) -> Result<(Self, Vec<u8>)> {
+        Self::start_from(config, HostCoins::draw()?)
+    }
+
+    pub(super) fn start_from(config: HostConfig, coins: HostCoins) -> Result<(Self, Vec<u8>)> {
         check_label(&config.label)?;
         config.policy.checked()?;
-        let kem = EphemeralKem::generate()?;
-        let mut random = [0; 32];
-        getrandom::fill(&mut random).map_err(|_| Error::Random)?;
+        let HostCoins { random, kem_seed, hedge } = coins;
+        let kem = EphemeralKem::from_seed(&kem_seed);
         let m1 = M1 {
             random,
             policy: config.policy,
@@ -98,12 +103,12 @@ impl HostHandshake {
         let mut transcript = Transcript::default();
         transcript.add(&m1);
         let started = config.clock.now();
-        Ok((HostHandshake { config, started, kem, transcript }, m1))
+        Ok((HostHandshake { config, started, kem, hedge, transcript }, m1))
     }
 
     /// Checks all of M2, trust and attestation included, and only then makes M3.
     pub fn receive_m2(self, m2: &[u8]) -> Result<(HostAwaitsReady, Vec<u8>)> {
-        let HostHandshake { config, started, kem, mut transcript } = self;
+        let HostHandshake { config, started, kem, hedge, mut transcript } = self;
         let (ciphertext, sealed) = split_m2(m2)?;
         transcript.add(&m2[..m2.len() - sealed.len()]);
         let secret = HandshakeSecret::new(kem.decapsulate(&ciphertext));
@@ -142,7 +147,7 @@ impl HostHandshake {
             &[],
             signed,
             Direction::HostToDevice,
-            &config.identity,
+            (&config.identity, &hedge),
             &host_keys,
             &mut transcript,
         )?;
@@ -188,6 +193,10 @@ impl DeviceHandshake {
 
     /// Checks M1 and answers with M2.
     pub fn receive_m1(self, message: &[u8]) -> Result<(DeviceAwaitsM3, Vec<u8>)> {
+        self.answer(message, DeviceCoins::draw()?)
+    }
+
+    pub(super) fn answer(self, message: &[u8], coins: DeviceCoins) -> Result<(DeviceAwaitsM3, Vec<u8>)> {
         let config = self.config;
         let m1 = M1::decode(message)?;
         if m1.policy.ttl_seconds > config.max_ttl_seconds {
@@ -200,9 +209,9 @@ impl DeviceHandshake {
             }
         }
         let started = config.clock.now();
-        let (ciphertext, shared_secret) = encapsulate(&m1.encapsulation_key)?;
+        let (ciphertext, shared_secret) = encapsulate(&m1.encapsulation_key, &coins.encapsulation)?;
         let mut clear = [0; M2_CLEAR_BYTES];
-        getrandom::fill(&mut clear[..32]).map_err(|_| Error::Random)?;
+        clear[..32].copy_from_slice(&coins.random);
         clear[32..].copy_from_slice(&ciphertext);
 
         let mut transcript = Transcript::default();
@@ -227,7 +236,7 @@ impl DeviceHandshake {
                 &clear,
                 signed,
                 Direction::DeviceToHost,
-                &config.identity,
+                (&config.identity, &coins.hedge),
                 &device_keys,
                 &mut transcript,
             )?;
@@ -316,7 +325,7 @@ fn seal_proven(
     clear: &[u8],
     signed: Vec<u8>,
     role: Direction,
-    identity: &Identity,
+    (identity, hedge): (&Identity, &Hedge),
     keys: &RoleKeys,
     transcript: &mut Transcript,
 ) -> Result<Vec<u8>> {
@@ -327,7 +336,7 @@ fn seal_proven(
 
     let mut plaintext = signed;
     transcript.add(&plaintext);
-    let signature = identity.sign(&signed_bytes(role, &transcript.hash()))?;
+    let signature = hedge.sign(identity, &signed_bytes(role, &transcript.hash()))?;
     transcript.add(&signature);
     let finished = keys.finished(&transcript.hash());
     transcript.add(&finished);

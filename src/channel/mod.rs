@@ -7,7 +7,10 @@
 
 pub mod chunk;
 pub mod clock;
+mod coins;
 pub mod handshake;
+#[cfg(any(test, feature = "conformance"))]
+pub mod hazmat;
 pub mod message;
 pub mod record;
 pub(crate) mod schedule;

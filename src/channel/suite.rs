@@ -8,7 +8,7 @@ use ml_kem::{
 };
 use zeroize::Zeroizing;
 
-use crate::{Error, Result, error::HandshakeFailure, identity::ENCAPSULATION_KEY_BYTES};
+use crate::{Result, error::HandshakeFailure, identity::ENCAPSULATION_KEY_BYTES};
 
 /// The suite byte in every handshake message.
 pub const SUITE: u8 = 0x01;
@@ -27,11 +27,9 @@ pub const TAG_BYTES: usize = 16;
 pub(super) struct EphemeralKem(DecapsulationKey);
 
 impl EphemeralKem {
-    /// FIPS 203, algorithm 19, from fresh randomness.
-    pub(super) fn generate() -> Result<Self> {
-        let mut seed = Zeroizing::new([0; 64]);
-        getrandom::fill(&mut seed[..]).map_err(|_| Error::Random)?;
-        Ok(EphemeralKem(DecapsulationKey::from_seed((*seed).into())))
+    /// FIPS 203, algorithm 16. The seed, d ‖ z, is fresh.
+    pub(super) fn from_seed(seed: &Zeroizing<[u8; 64]>) -> Self {
+        EphemeralKem(DecapsulationKey::from_seed((**seed).into()))
     }
 
     pub(super) fn encapsulation_key(&self) -> [u8; ENCAPSULATION_KEY_BYTES] {
@@ -45,14 +43,13 @@ impl EphemeralKem {
     }
 }
 
-/// FIPS 203, algorithm 20, with the modulus check of section 7.2 on the peer's key.
+/// FIPS 203, algorithm 17, with the modulus check of section 7.2 on the peer's key. `m` is fresh.
 pub(super) fn encapsulate(
     key: &[u8; ENCAPSULATION_KEY_BYTES],
+    m: &Zeroizing<[u8; 32]>,
 ) -> Result<([u8; CIPHERTEXT_BYTES], Zeroizing<[u8; 32]>)> {
     let key = EncapsulationKey::new(&(*key).into()).map_err(|_| HandshakeFailure::EncapsulationKey)?;
-    let mut m = Zeroizing::new([0; 32]);
-    getrandom::fill(&mut m[..]).map_err(|_| Error::Random)?;
-    let (ciphertext, secret) = key.encapsulate_deterministic(&(*m).into());
+    let (ciphertext, secret) = key.encapsulate_deterministic(&(**m).into());
     Ok((ciphertext.into(), Zeroizing::new(secret.into())))
 }
 

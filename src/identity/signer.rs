@@ -5,6 +5,17 @@ pub(super) use native::{Signer, verifies};
 #[cfg(target_arch = "wasm32")]
 pub(super) use wasm::{Signer, verifies};
 
+/// A signature with a given rnd, by `ml-dsa` on every target: aws-lc-rs draws rnd itself.
+#[cfg(any(test, feature = "conformance"))]
+pub(super) fn sign_with_known_rnd(seed: &[u8; 32], message: &[u8], rnd: &[u8; 32]) -> [u8; super::SIGNATURE_BYTES] {
+    let key = ml_dsa::SigningKey::<ml_dsa::MlDsa65>::from_seed(&(*seed).into());
+    // FIPS 204, algorithm 2, line 10: a zero byte for "pure", the empty context's length, the message.
+    let signature = key.expanded_key().sign_internal(&[&[0, 0], message], &(*rnd).into());
+    let mut bytes = [0; super::SIGNATURE_BYTES];
+    bytes.copy_from_slice(&signature.encode());
+    bytes
+}
+
 #[cfg(not(target_arch = "wasm32"))]
 mod native {
     //! ML-DSA-65 by aws-lc-rs, which always hedges; eight times as fast as `ml-dsa`.

@@ -91,7 +91,7 @@ fn seal_lie(
 /// What the host says to a device that lies.
 fn host_hears(lie: Lie) -> HandshakeFailure {
     let (host, m1) = HostHandshake::start(host_config(&identity(2))).unwrap();
-    let (ciphertext, shared_secret) = encapsulate(&host.kem.encapsulation_key()).unwrap();
+    let (ciphertext, shared_secret) = encapsulate(&host.kem.encapsulation_key(), &[8; 32].into()).unwrap();
     let clear = [&[9; 32][..], &ciphertext].concat();
     let length = {
         let mut trial = [&lie.signed[..], &[0; PROOF_BYTES]].concat();
