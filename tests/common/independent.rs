@@ -29,11 +29,11 @@ pub fn expand_label<const N: usize>(secret: &[u8], label: &str, context: &[u8]) 
 }
 
 /// HKDF-Extract is HMAC(salt, input).
-fn extract(salt: &[u8], input: &[u8]) -> Vec<u8> {
+pub fn extract(salt: &[u8], input: &[u8]) -> Vec<u8> {
     hmac::sign(&hmac::Key::new(hmac::HMAC_SHA512, salt), input).as_ref().to_vec()
 }
 
-fn hash(bytes: &[u8]) -> Vec<u8> {
+pub fn hash(bytes: &[u8]) -> Vec<u8> {
     digest(&SHA512, bytes).as_ref().to_vec()
 }
 
@@ -51,17 +51,17 @@ pub fn aes_open(key: &[u8; 32], nonce: [u8; 12], aad: &[u8], sealed: &[u8]) -> O
     Some(plaintext.to_vec())
 }
 
-fn signed_bytes(role: &str, transcript: &[u8]) -> Vec<u8> {
+pub fn signed_bytes(role: &str, transcript: &[u8]) -> Vec<u8> {
     [&[0x20; 64], format!("PQGT v1 {role}").as_bytes(), &[0], &hash(transcript)].concat()
 }
 
 /// A role's handshake key, iv and Finished key.
-fn role_keys(es: &[u8], role: &str, clear: &[u8]) -> ([u8; 32], [u8; 12], [u8; 64]) {
+pub fn role_keys(es: &[u8], role: &str, clear: &[u8]) -> ([u8; 32], [u8; 12], [u8; 64]) {
     let secret: [u8; 64] = expand_label(es, role, &hash(clear));
     (expand_label(&secret, "key", b""), expand_label(&secret, "iv", b""), expand_label(&secret, "finished", b""))
 }
 
-fn finished(key: &[u8; 64], transcript: &[u8]) -> Vec<u8> {
+pub fn finished(key: &[u8; 64], transcript: &[u8]) -> Vec<u8> {
     hmac::sign(&hmac::Key::new(hmac::HMAC_SHA512, key), &hash(transcript)).as_ref().to_vec()
 }
 
@@ -162,7 +162,7 @@ pub struct Device {
     pub exporter: [u8; 64],
 }
 
-fn aad(header: &[u8], metadata: &[u8]) -> Vec<u8> {
+pub fn aad(header: &[u8], metadata: &[u8]) -> Vec<u8> {
     Sha3_256::digest([header, metadata].concat()).to_vec()
 }
 
