@@ -16,7 +16,13 @@ mod json;
 mod refusals;
 mod replay;
 
-use pqc_gpu_driver::{TrustPolicy, channel::session::Control};
+use pqc_gpu_driver::{
+    DType, TrustPolicy,
+    channel::{
+        message::{HEADER_BYTES, M1_BYTES, MAX_M2_BYTES, MAX_M3_BYTES},
+        session::Control,
+    },
+};
 use serde_json::Value;
 use sha3::{Digest, Sha3_256};
 
@@ -156,4 +162,18 @@ fn refuses_record(file: &Value, case: Case<'_>, refusal: &Value) {
 
 fn text<'a>(value: &'a Value, name: &str) -> &'a str {
     value[name].as_str().unwrap()
+}
+
+#[test]
+fn the_document_names_every_element_type_and_length() {
+    let document = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/protocol.md")).unwrap();
+    let types = document.split_once("and their bits:").unwrap().1.split_once("∏").unwrap().0;
+    let listed: Vec<_> = types.split([',', '.']).map(str::trim).filter(|entry| !entry.is_empty()).collect();
+    let all: Vec<_> = DType::ALL.iter().map(|dtype| format!("`{dtype}` {}", dtype.bits())).collect();
+    assert_eq!(listed, all);
+    for (message, bytes) in [("M1", M1_BYTES), ("M2", MAX_M2_BYTES), ("M3", MAX_M3_BYTES)] {
+        let start = document.find(&format!("**{message}**")).unwrap();
+        let line = document[start..].lines().next().unwrap();
+        assert!(line.contains(&format!(" {}:", bytes - HEADER_BYTES)), "{line}");
+    }
 }
