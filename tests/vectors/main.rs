@@ -1,6 +1,6 @@
 //! The committed vectors of the channel: computed by the book, replayed by the library.
 //!
-//! `PQC_GPU_WRITE_VECTORS=1` writes tests/vectors/channel.json anew.
+//! `PQC_GPU_WRITE_VECTORS=1 cargo test --test vectors book` writes tests/vectors/channel.json anew.
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
 #[path = "../common/mod.rs"]
@@ -167,13 +167,14 @@ fn text<'a>(value: &'a Value, name: &str) -> &'a str {
 #[test]
 fn the_document_names_every_element_type_and_length() {
     let document = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/protocol.md")).unwrap();
+    let document = document.replace('\n', " ");
     let types = document.split_once("and their bits:").unwrap().1.split_once("∏").unwrap().0;
     let listed: Vec<_> = types.split([',', '.']).map(str::trim).filter(|entry| !entry.is_empty()).collect();
     let all: Vec<_> = DType::ALL.iter().map(|dtype| format!("`{dtype}` {}", dtype.bits())).collect();
     assert_eq!(listed, all);
     for (message, bytes) in [("M1", M1_BYTES), ("M2", MAX_M2_BYTES), ("M3", MAX_M3_BYTES)] {
         let start = document.find(&format!("**{message}**")).unwrap();
-        let line = document[start..].lines().next().unwrap();
+        let line: String = document[start..].chars().take(80).collect();
         assert!(line.contains(&format!(" {}:", bytes - HEADER_BYTES)), "{line}");
     }
 }
