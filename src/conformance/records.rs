@@ -62,7 +62,7 @@ pub async fn many_in_flight<D: Device>(device: &D) {
     let results = transfer.settle().await;
     assert_eq!(results.len(), lengths.len());
     for (i, (result, length)) in results.into_iter().zip(lengths).enumerate() {
-        let tensor = result.expect("opens");
+        let tensor = result.unwrap_or_else(|error| panic!("tensor {i} of {length} bytes: {error}"));
         assert!(bytes_of(device, &tensor).await == noise(i as u64, length), "tensor {i}");
     }
     assert!(guest.is_valid());

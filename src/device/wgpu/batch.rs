@@ -28,7 +28,8 @@ pub struct WgpuBatch {
 }
 
 enum Command {
-    CopyIn { slot: WgpuSlot, to: WgpuBuffer, parts: Vec<Part> },
+    /// The slot is taken when the copy is encoded.
+    CopyIn { slot: Option<WgpuSlot>, to: WgpuBuffer, parts: Vec<Part> },
     Dispatch(Dispatch),
     Clear { buffer: WgpuBuffer, range: Range<u64> },
     CopyOut { from: WgpuBuffer, range: Range<u64> },
@@ -67,7 +68,7 @@ impl WgpuBatch {
                 return self.refuse("copies start at multiples of 4 bytes");
             }
         }
-        self.commands.push(Command::CopyIn { slot, to: to.clone(), parts: parts.to_vec() });
+        self.commands.push(Command::CopyIn { slot: Some(slot), to: to.clone(), parts: parts.to_vec() });
     }
 
     pub(super) fn launch(&mut self, info: &DeviceInfo, launch: Launch<'_, WgpuBuffer>) {
@@ -117,17 +118,19 @@ impl WgpuBatch {
         ReadId::new(self.reads - 1)
     }
 
-    pub(super) fn submit(self, shared: &Arc<Shared>) -> Result<WgpuFence> {
+    pub(super) fn submit(mut self, shared: &Arc<Shared>) -> Result<WgpuFence> {
         if let Some(wrong) = self.wrong {
             return Err(wrong);
         }
         let mut encoder = Encoder::new(shared, &self.commands)?;
-        for command in self.commands {
+        for command in &mut self.commands {
             encoder.encode(command)?;
         }
         let Encoder { encoder, pass, departing, read_back, reads, .. } = encoder;
         drop(pass);
         let submission = shared.queue.submit([encoder.finish()]);
+        // Only now: the last handle to a buffer erases it, behind the work that uses it.
+        drop(self.commands);
         shared.launches.fetch_add(self.launches, Ordering::Relaxed);
         departing.into_iter().for_each(|slot| slot.return_after(submission.clone()));
         Ok(WgpuFence::new(submission, read_back, reads))
@@ -263,15 +266,15 @@ impl<'a> Encoder<'a> {
         })
     }
 
-    fn encode(&mut self, command: Command) -> Result<()> {
+    fn encode(&mut self, command: &mut Command) -> Result<()> {
         if !matches!(command, Command::Dispatch(_)) {
             self.pass = None;
         }
         match command {
-            Command::Dispatch(dispatch) => self.dispatch(&dispatch)?,
+            Command::Dispatch(dispatch) => self.dispatch(dispatch)?,
             Command::CopyIn { slot, to, parts } => {
-                let Some(slot) = slot.depart() else { return Err(super::lost()) };
-                for Part { from, to: at, bytes } in parts {
+                let Some(slot) = slot.take().and_then(WgpuSlot::depart) else { return Err(super::lost()) };
+                for &Part { from, to: at, bytes } in parts.iter() {
                     let bytes = bytes.next_multiple_of(4);
                     self.encoder.copy_buffer_to_buffer(slot.buffer(), from, to.raw(), at, bytes);
                 }
@@ -281,7 +284,7 @@ impl<'a> Encoder<'a> {
                 self.encoder.clear_buffer(buffer.raw(), range.start, Some(range.end - range.start));
             }
             Command::CopyOut { from, range } => {
-                let copied = words(&range);
+                let copied = words(range);
                 let at = self.read_bytes;
                 if copied.end > copied.start {
                     let bytes = copied.end - copied.start;
