@@ -28,6 +28,8 @@
 
 mod attestation;
 mod cose;
+#[cfg(all(feature = "kernel-modules", not(target_arch = "wasm32")))]
+pub mod kernel_module;
 mod module;
 mod policy;
 mod result;

@@ -70,6 +70,10 @@ pub enum Error {
     #[error("driver attestation: {0}")]
     DriverAttestation(#[from] AttestationFailure),
 
+    /// A kernel module that cannot be read, or whose signature does not verify.
+    #[error("kernel module: {0}")]
+    KernelModule(#[from] ModuleFailure),
+
     /// A key file, identity or key that cannot be used.
     #[error("bad identity: {0}")]
     Identity(&'static str),
@@ -165,4 +169,36 @@ pub enum AttestationFailure {
         /// What was found, and what would pass.
         reason: String,
     },
+}
+
+/// Why a kernel module, or its signature, is not believed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ModuleFailure {
+    /// Not a kernel module in one of the forms that Linux loads, or one cut short.
+    #[error("malformed: {0}")]
+    Malformed(&'static str),
+    /// Longer than the limit, as it is or decompressed. Nothing of it is kept.
+    #[error("longer than {limit} bytes, as it is or decompressed")]
+    TooLong {
+        /// The most bytes that were allowed.
+        limit: u64,
+    },
+    /// Compressed data that cannot be decompressed.
+    #[error("cannot be decompressed as {format}: {reason}")]
+    Compression {
+        /// gzip, xz or zstd.
+        format: &'static str,
+        /// The decoder's words.
+        reason: String,
+    },
+    /// The appended signature does not have the form of include/linux/module_signature.h with a CMS SignedData.
+    #[error("malformed signature: {0}; the kernel would not take it either")]
+    Signature(&'static str),
+    /// The certificate to verify with cannot be used.
+    #[error("bad certificate: {0}")]
+    Certificate(&'static str),
+    /// The module's signature is not shown to be by the certificate's key. Do not load the module.
+    #[error("not verified: {0}")]
+    NotVerified(String),
 }

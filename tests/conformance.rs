@@ -24,3 +24,4 @@ fn vulkan(name: &str) -> Result<WgpuDevice, Error> {
 }
 
 conformance!(llvmpipe, vulkan("llvmpipe"));
+conformance!(swiftshader, vulkan("SwiftShader"));

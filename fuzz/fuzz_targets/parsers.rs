@@ -4,6 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 use pqc_gpu_driver::{
     EncryptedTensor, Identity, TensorMetadata,
+    attest::kernel_module::{Certificate, KernelModule},
     channel::{message, record::RecordHeader},
     identity::{KeyId, PublicIdentity, PublicKey},
 };
@@ -23,6 +24,7 @@ fuzz_target!(|data: &[u8]| {
     if let Ok(tensor) = EncryptedTensor::from_bytes(data) {
         assert_eq!(tensor.as_bytes(), data);
     }
+    let _ = (KernelModule::read_within(data, 1 << 20), Certificate::read(data));
     if let Ok(text) = core::str::from_utf8(data) {
         let _ = Identity::import_pem(text);
         let _ = PublicIdentity::from_pem(text);

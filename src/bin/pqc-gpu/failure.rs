@@ -2,7 +2,7 @@
 
 use std::{fmt, io, path::Path, process::ExitCode};
 
-use pqc_gpu_driver::Error;
+use pqc_gpu_driver::{Error, error::ModuleFailure};
 
 use crate::output::{printable, shown};
 
@@ -86,8 +86,9 @@ impl From<Error> for Failure {
             | Error::SequenceGap { .. }
             | Error::Record(_)
             | Error::Decryption
-            | Error::DriverAttestation(_) => Kind::Rejected,
-            Error::Metadata(_) | Error::Identity(_) | Error::Usage(_) => Kind::Usage,
+            | Error::DriverAttestation(_)
+            | Error::KernelModule(ModuleFailure::NotVerified(_)) => Kind::Rejected,
+            Error::Metadata(_) | Error::KernelModule(_) | Error::Identity(_) | Error::Usage(_) => Kind::Usage,
             Error::DeviceUnavailable { .. } => Kind::DeviceUnavailable,
             // A time to live that is over says nothing about the peer.
             _ => Kind::Other,
