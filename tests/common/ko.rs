@@ -113,13 +113,15 @@ pub fn name(common_name: &str) -> Vec<u8> {
     sequence(&[&tlv(0x31, &sequence(&[&oid("2.5.4.3"), &tlv(12, common_name.as_bytes())]))])
 }
 
+type Sign = Box<dyn Fn(&[u8]) -> Vec<u8>>;
+
 /// A key pair with what its algorithm is called in certificates and in signatures.
 pub struct Key {
     pub spki: Vec<u8>,
     pub algorithm: Vec<u8>,
     pub digest: &'static str,
     pub key: Vec<u8>,
-    pub sign: Box<dyn Fn(&[u8]) -> Vec<u8>>,
+    pub sign: Sign,
 }
 
 impl Key {

@@ -1,9 +1,13 @@
 //! `pqc-gpu driver`: attestations of driver modules.
 
 mod date;
+mod inspect;
+mod load;
+mod loaded;
 mod policy;
 mod report;
 mod state;
+mod userland;
 
 use std::{
     fs::File,
@@ -16,7 +20,7 @@ use pqc_gpu_driver::{
     Identity,
     attest::{
         DriverAttestation, DriverAttestationVerifier, DriverAttester, DriverModule, MAX_ATTESTATION_BYTES,
-        ModuleDigest, ModuleHasher, Validity,
+        ModuleDigest, ModuleHasher, Validity, VerificationResult,
     },
 };
 use serde::Serialize;
@@ -38,6 +42,13 @@ Examples:
       Every check by name; exit code 1 if one fails, and then the module is not to be loaded.
   pqc-gpu driver show nvidia.cose
       What an attestation says. Nothing is verified.
+
+  pqc-gpu driver inspect amdgpu.ko.xz --certificate signing_key.x509
+      What a kernel module says of itself, and whether the certificate's key signed it.
+  pqc-gpu driver inspect --loaded
+      The GPU drivers of this machine: loaded modules, their files, and the libraries in front of them.
+  pqc-gpu driver load nvidia.ko --attestation nvidia.cose --policy policy.toml --dry-run
+      Reads the file once, verifies those bytes, and hands the same bytes to the kernel (here: stops before that).
 
 policy.toml:
   trusted_signers = [\"vendor.pub.pem\"]     # paths beside the policy; no entry means nobody is trusted
@@ -96,6 +107,26 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Show what a kernel module says of itself and who signed it, or the GPU drivers of this machine
+    Inspect {
+        /// The module: .ko, .ko.gz, .ko.xz or .ko.zst
+        #[arg(required_unless_present = "loaded", conflicts_with = "loaded")]
+        file: Option<PathBuf>,
+        /// Verify its signature with this certificate's key: X.509, DER or PEM
+        #[arg(long, value_name = "CERT", conflicts_with = "loaded")]
+        certificate: Option<PathBuf>,
+        /// List this machine's GPU drivers: nvidia, amdgpu, i915, xe, nouveau, libcuda, libamdhip64
+        #[arg(long)]
+        loaded: bool,
+        /// Look below this directory instead of /
+        #[arg(long, value_name = "DIR", hide = true, default_value = "/", requires = "loaded")]
+        root: PathBuf,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Verify a kernel module against its attestation and hand those same bytes to the kernel
+    Load(Box<load::Arguments>),
 }
 
 #[derive(Debug, clap::Args)]
@@ -140,6 +171,11 @@ impl Arguments {
                 verify(&file, &attestation, &policy, !no_state, json)
             }
             Command::Show { file, json } => show(&file, json),
+            Command::Inspect { file: Some(file), certificate, json, .. } => {
+                inspect::inspect(&file, certificate.as_deref(), json)
+            }
+            Command::Inspect { root, json, .. } => loaded::list(&root, json),
+            Command::Load(load) => load.run(),
         }
     }
 }
@@ -176,12 +212,24 @@ impl Attest {
     }
 }
 
-fn verify(file: &Path, attestation: &Path, policy_path: &Path, keep: bool, json: bool) -> Result<(), Failure> {
+fn verify(file: &Path, attestation: &Path, policy: &Path, keep: bool, json: bool) -> Result<(), Failure> {
+    let (report, result) = judge(attestation, policy, keep, || measure(file))?;
+    report.print(json)?;
+    result.into_result().map(drop).map_err(|error| Failure::from(error).about(shown(file)))
+}
+
+/// Verifies a module by an attestation and a policy, and keeps the floor that a verified module raises.
+fn judge(
+    attestation: &Path,
+    policy_path: &Path,
+    keep: bool,
+    module: impl FnOnce() -> Result<ModuleDigest, Failure>,
+) -> Result<(Report, VerificationResult), Failure> {
     let mut policy = policy::read(policy_path)?;
     // Locked from reading to writing: of two verifications at once, the later must not undo the earlier's floor.
     let state = if keep { Some(state::State::open(policy_path, &mut policy)?) } else { None };
     let bytes = files::read(attestation, MAX_ATTESTATION_BYTES as u64)?;
-    let digest = measure(file)?;
+    let digest = module()?;
     let verifier = DriverAttestationVerifier::new(policy);
     let result = verifier.verify(&bytes, digest, now()?);
     let mut policy = verifier.into_policy();
@@ -190,8 +238,7 @@ fn verify(file: &Path, attestation: &Path, policy_path: &Path, keep: bool, json:
     if let Some(state) = state.filter(|_| raised) {
         state.write(&policy)?;
     }
-    Report::of(&bytes, &result, raised && keep).print(json)?;
-    result.into_result().map(drop).map_err(|error| Failure::from(error).about(shown(file)))
+    Ok((Report::of(&bytes, &result, raised && keep), result))
 }
 
 fn show(file: &Path, json: bool) -> Result<(), Failure> {
