@@ -51,6 +51,29 @@ fn debians_modules_are_told_as_they_are() {
     }
 }
 
+/// The kernel image carries the certificate of its build's key; with that, Debian's own signatures verify.
+#[test]
+fn debians_signatures_verify_with_the_key_in_debians_kernel() {
+    let Some(modules) = modules() else { return };
+    let folder = env::var_os("PQC_GPU_TEST_MODULES").unwrap();
+    let Ok(certificate) = fs::read(Path::new(&folder).join("kernel.x509")) else {
+        assert!(env::var_os("PQC_GPU_REQUIRE_ALL").is_none(), "there is no kernel.x509");
+        println!("skipped: the kernel image's certificate could not be taken out of it");
+        return;
+    };
+    let certificate = Certificate::read(&certificate).unwrap();
+    for (name, mut file) in modules {
+        let signer = KernelModule::read(&file).unwrap().verify(&certificate).unwrap().algorithm();
+        assert_eq!(signer.kind(), Kind::Classical, "{name}");
+        // A byte of .text, and one of the signature.
+        for at in [4096, file.len() - 100] {
+            file[at] ^= 1;
+            assert!(KernelModule::read(&file).unwrap().verify(&certificate).is_err(), "{name} at {at}");
+            file[at] ^= 1;
+        }
+    }
+}
+
 #[test]
 fn real_modules_compressed_and_signed_with_ml_dsa() {
     let Some([_, (_, i915)]) = modules() else { return };
