@@ -192,8 +192,8 @@ pub enum ModuleFailure {
         /// The decoder's words.
         reason: String,
     },
-    /// The appended signature does not have the form of include/linux/module_signature.h with a CMS SignedData.
-    #[error("malformed signature: {0}; the kernel would not take it either")]
+    /// The appended signature does not have the form of docs/attestation.md: a trailer and a CMS SignedData in DER.
+    #[error("malformed signature: {0}")]
     Signature(&'static str),
     /// The certificate to verify with cannot be used.
     #[error("bad certificate: {0}")]

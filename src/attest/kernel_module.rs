@@ -57,8 +57,8 @@ pub struct KernelModule<'a> {
 impl<'a> KernelModule<'a> {
     /// Reads a module file: ELF, or that within gzip, xz or zstd, told apart by their first bytes.
     ///
-    /// Fails with [`Error::KernelModule`](crate::Error::KernelModule) on what the kernel would not take as a module,
-    /// on a signature that the kernel would not read, and on more than [`MAX_MODULE_BYTES`].
+    /// Fails with [`Error::KernelModule`](crate::Error::KernelModule) on a file that is no module or is cut short, on
+    /// an appended signature that is malformed, and on more than [`MAX_MODULE_BYTES`].
     pub fn read(file: &'a [u8]) -> Result<Self> {
         Self::read_within(file, MAX_MODULE_BYTES)
     }

@@ -3,6 +3,7 @@
 use std::{
     io::Write,
     process::{Command, Stdio},
+    sync::OnceLock,
 };
 
 use pqc_gpu_driver::{
@@ -10,6 +11,7 @@ use pqc_gpu_driver::{
     attest::kernel_module::{Certificate, Compression, KernelModule},
     error::ModuleFailure,
 };
+use proptest::prelude::*;
 
 use super::ko::*;
 
@@ -108,6 +110,27 @@ fn headers_that_ask_for_memory_do_not_get_it() {
         let error = KernelModule::read(file).map(drop).unwrap_err();
         let Error::KernelModule(ModuleFailure::Compression { reason, .. }) = error else { panic!("{error:?}") };
         println!("{reason}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn random_changes_never_panic(which in 0usize..5, changes in proptest::collection::vec(any::<(u16, u8)>(), 1..5)) {
+        static FILES: OnceLock<Vec<Vec<u8>>> = OnceLock::new();
+        let files = FILES.get_or_init(|| {
+            let content = [&module()[..], &[b'a'; 5000], &MODINFO.repeat(20)].concat();
+            PROGRAMS.iter().filter_map(|(program, _)| through(program, &content)).collect()
+        });
+        if let Some(file) = files.get(which) {
+            let mut bent = file.clone();
+            for (at, value) in changes {
+                let at = usize::from(at) % bent.len();
+                bent[at] = value;
+            }
+            let _ = KernelModule::read_within(&bent, 1 << 20);
+        }
     }
 }
 
