@@ -100,6 +100,10 @@ pub mod sealed;
 pub mod tensor;
 pub mod transfer;
 
+/// The wgpu that this crate was built with: its types are in [`device::WgpuDevice`]'s interface.
+#[cfg(feature = "wgpu")]
+pub use wgpu;
+
 pub use channel::{ChannelSession, EncryptedTensor};
 pub use clock::SystemClock;
 pub use error::{Error, Result};

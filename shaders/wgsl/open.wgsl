@@ -22,11 +22,18 @@ fn open(
     }
     let length = chunk_length(chunk);
     for (var block = lane; 16u * block < length; block += LANES) {
-        write_plaintext(chunk, block, min(length - 16u * block, 16u), vec4<u32>(0u));
+        if (16u * block + 16u <= length) {
+            write_block(chunk, block, vec4<u32>(0u));
+        } else {
+            write_bytes(chunk, block, length % 16u, vec4<u32>(0u));
+        }
     }
 }
 
 fn crypt_block(chunk: u32, block: u32, keystream: vec4<u32>) {
-    let bytes = min(chunk_length(chunk) - 16u * block, 16u);
-    write_plaintext(chunk, block, bytes, body[chunk * chunk_stride() + block] ^ keystream);
+    write_block(chunk, block, body[chunk * chunk_stride() + block] ^ keystream);
+}
+
+fn crypt_bytes(chunk: u32, block: u32, bytes: u32, keystream: vec4<u32>) {
+    write_bytes(chunk, block, bytes, body[chunk * chunk_stride() + block] ^ keystream);
 }

@@ -32,7 +32,9 @@ fn seal(
 }
 
 fn crypt_block(chunk: u32, block: u32, keystream: vec4<u32>) {
-    let bytes = min(chunk_length(chunk) - 16u * block, 16u);
-    let value = read_plaintext(chunk, block, bytes) ^ keystream;
-    body[chunk * chunk_stride() + block] = first_bytes(value, bytes);
+    body[chunk * chunk_stride() + block] = read_block(chunk, block) ^ keystream;
+}
+
+fn crypt_bytes(chunk: u32, block: u32, bytes: u32, keystream: vec4<u32>) {
+    body[chunk * chunk_stride() + block] = first_bytes(read_bytes(chunk, block, bytes) ^ keystream, bytes);
 }

@@ -1,8 +1,12 @@
-// Plaintext bound as blocks.
+// Plaintext read as blocks.
 
 alias PLAINTEXT = vec4<u32>;
 
-// A block, zeros behind its first bytes.
-fn read_plaintext(chunk: u32, block: u32, bytes: u32) -> vec4<u32> {
-    return plaintext[chunk * (params.chunk_bytes / 16u) + block] & byte_mask(bytes);
+fn read_block(chunk: u32, block: u32) -> vec4<u32> {
+    return plaintext[chunk * (params.chunk_bytes / 16u) + block];
+}
+
+// A block whose first bytes are there.
+fn read_bytes(chunk: u32, block: u32, bytes: u32) -> vec4<u32> {
+    return read_block(chunk, block);
 }
