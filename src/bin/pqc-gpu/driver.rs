@@ -2,6 +2,7 @@
 
 mod date;
 mod policy;
+pub(crate) mod presented;
 mod report;
 mod state;
 

@@ -97,7 +97,7 @@ impl From<Error> for Failure {
 }
 
 /// The operating system's words without their number.
-fn reason(error: &io::Error) -> String {
+pub(crate) fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error").next().unwrap_or_default().to_lowercase()
 }
