@@ -1,23 +1,22 @@
 //! `pqc-gpu serve`: the device's end of a channel, for hosts that come over TCP.
 
 mod client;
+mod server;
 mod table;
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream},
     path::PathBuf,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
-    thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use pqc_gpu_driver::{
-    Error, Identity, SystemClock, TrustPolicy,
+    Identity, SystemClock, TrustPolicy,
     attest::{DriverAttestation, MAX_ATTESTATION_BYTES},
-    block_on,
     channel::{DeviceConfig, suite::SUITE_NAME},
     device::Device,
     transport::Limits,
@@ -30,9 +29,9 @@ use crate::{
     files,
     keys::{self, Trust},
     output::{self, shown},
-    timed::Deadline,
 };
-use client::{Served, Terms};
+use client::Terms;
+use server::Server;
 use table::Table;
 
 const AFTER: &str = "\
@@ -122,20 +121,6 @@ struct Report {
     bytes: u64,
 }
 
-struct Server<D> {
-    device: D,
-    table: Table,
-    terms: Terms,
-    handshake: Duration,
-    identity: Arc<Identity>,
-    trust: TrustPolicy,
-    attestation: Vec<u8>,
-    clock: Arc<SystemClock>,
-    report: Mutex<Report>,
-    /// When a refusal was last told of; a flood of them must not become a flood of lines.
-    told: Mutex<Option<Instant>>,
-}
-
 impl Arguments {
     pub(crate) fn run(self) -> Result<(), Failure> {
         let identity = Arc::new(keys::identity(&self.identity)?);
@@ -168,33 +153,30 @@ impl Arguments {
             max_records: self.max_records,
             max_session_bytes: self.max_session,
         };
-        let server = Arc::new(Server {
-            report: Mutex::new(Report {
-                address: address.to_string(),
-                identity: identity.public_key().key_id().did(),
-                device: device.info().id.clone(),
-                suite: SUITE_NAME,
-                trust: if any { "any" } else { "pinned" },
-                clients: 0,
-                refused: 0,
-                failed: 0,
-                tensors: 0,
-                bytes: 0,
-            }),
-            device,
-            table: Table::new(self.max_clients.into(), self.max_half_open.into()),
-            terms: Terms {
-                limits,
-                idle: Duration::from_secs(self.idle_timeout.into()),
-                update_key_every: self.update_key_every,
-            },
-            handshake: Duration::from_secs(self.handshake_timeout.into()),
+        let report = Report {
+            address: address.to_string(),
+            identity: identity.public_key().key_id().did(),
+            device: device.info().id.clone(),
+            suite: SUITE_NAME,
+            trust: if any { "any" } else { "pinned" },
+            clients: 0,
+            refused: 0,
+            failed: 0,
+            tensors: 0,
+            bytes: 0,
+        };
+        let config = DeviceConfig {
             identity,
+            label: device.info().id.clone(),
             trust,
+            max_ttl_seconds: MAX_TTL_SECONDS,
             attestation,
-            clock: Arc::default(),
-            told: Mutex::new(None),
-        });
+            clock: Arc::new(SystemClock::default()),
+        };
+        let seconds = |seconds: u32| Duration::from_secs(seconds.into());
+        let terms = Terms { limits, idle: seconds(self.idle_timeout), update_key_every: self.update_key_every };
+        let table = Table::new(self.max_clients.into(), self.max_half_open.into());
+        let server = Arc::new(Server::new(device, table, config, terms, seconds(self.handshake_timeout), report));
         stop_on_signal(&server, address)?;
         if any {
             output::note(
@@ -205,8 +187,8 @@ impl Arguments {
         let outcome = if self.once { server.once(&listener) } else { server.accept_all(&listener) };
         server.table.stop();
         drop(listener);
-        server.table.drain(Duration::from_secs(self.grace.into()));
-        let report = server.report.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        server.table.drain(seconds(self.grace));
+        let report = server.report();
         if self.json {
             output::json(&report)?
         } else {
@@ -243,137 +225,6 @@ fn stop_on_signal<D: Send + Sync + 'static>(server: &Arc<Server<D>>, address: So
         let _ = TcpStream::connect_timeout(&(local, address.port()).into(), Duration::from_secs(1));
     };
     ctrlc::set_handler(handler).map_err(|error| Failure::other(format!("cannot wait for signals: {error}")))
-}
-
-impl<D: Device + Send + Sync + 'static> Server<D> {
-    fn accept_all(self: &Arc<Self>, listener: &TcpListener) -> Result<(), Failure> {
-        while let Some((stream, address)) = self.next(listener) {
-            self.start(stream, address, |_| ());
-        }
-        Ok(())
-    }
-
-    fn once(self: &Arc<Self>, listener: &TcpListener) -> Result<(), Failure> {
-        let Some((stream, address)) = self.next(listener) else { return Ok(()) };
-        let outcome = Arc::new(Mutex::new(Err(Error::Limit("no place for the connection"))));
-        let told = Arc::clone(&outcome);
-        self.start(stream, address, move |result| *told.lock().unwrap_or_else(PoisonError::into_inner) = result);
-        self.table.wait();
-        if self.table.is_stopping() {
-            return Ok(());
-        }
-        let outcome = outcome.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        outcome.map_err(Failure::from)
-    }
-
-    /// The next connection. None where the server stops.
-    fn next(&self, listener: &TcpListener) -> Option<(TcpStream, SocketAddr)> {
-        loop {
-            let accepted = listener.accept();
-            if self.table.is_stopping() {
-                return None;
-            }
-            match accepted {
-                Ok(accepted) => return Some(accepted),
-                // A connection that was gone again, or no file descriptor left: others end and leave theirs.
-                Err(_) => thread::sleep(Duration::from_millis(50)),
-            }
-        }
-    }
-
-    /// Gives the connection a thread, if there is a place for it.
-    fn start(
-        self: &Arc<Self>,
-        stream: TcpStream,
-        address: SocketAddr,
-        done: impl FnOnce(Result<(), Error>) + Send + 'static,
-    ) {
-        let (stream, deadline) = (Arc::new(stream), Deadline::absolute(self.handshake));
-        let Some(number) = self.table.admit(address.ip(), &stream, &deadline) else {
-            return self.refused(address, &Error::Limit("too many connections"));
-        };
-        let server = Arc::clone(self);
-        let run = move || {
-            // Removed whatever happens in this thread.
-            let place = Place { server: &server, number };
-            let result = server.client(number, &stream, &deadline, address);
-            // First the outcome, then the place: who waits for the one looks at the other.
-            done(result);
-            drop(place);
-        };
-        if thread::Builder::new().name(format!("client {number}")).spawn(run).is_err() {
-            self.table.remove(number);
-            self.refused(address, &Error::Limit("no thread is left"));
-        }
-    }
-
-    fn client(
-        &self,
-        number: u64,
-        stream: &Arc<TcpStream>,
-        deadline: &Arc<Deadline>,
-        address: SocketAddr,
-    ) -> Result<(), Error> {
-        // Without it, small records wait for the acknowledgement of those before them.
-        let _ = stream.set_nodelay(true);
-        let config = DeviceConfig {
-            identity: Arc::clone(&self.identity),
-            label: self.device.info().id.clone(),
-            trust: self.trust.clone(),
-            max_ttl_seconds: MAX_TTL_SECONDS,
-            attestation: self.attestation.clone(),
-            clock: self.clock.clone(),
-        };
-        let mut served = Served::default();
-        let opened = || self.table.open(number);
-        let serving = client::serve(&self.device, stream, deadline, config, &self.terms, opened, &mut served);
-        let result = block_on(serving);
-        let _ = stream.shutdown(std::net::Shutdown::Both);
-        let Some(peer) = served.peer else {
-            if let Err(error) = &result {
-                self.refused(address, error);
-            }
-            return result;
-        };
-        let mut report = self.report.lock().unwrap_or_else(PoisonError::into_inner);
-        report.clients += 1;
-        report.failed += u64::from(result.is_err());
-        report.tensors += served.tensors;
-        report.bytes += served.bytes;
-        drop(report);
-        let end = match &result {
-            Ok(()) if served.stopped => "closed from here".into(),
-            Ok(()) => "closed".into(),
-            Err(error) => error.to_string(),
-        };
-        let (tensors, bytes) = (served.tensors, served.bytes);
-        output::note(format!("client {number}, {address}, {peer}: {tensors} tensors, {bytes} bytes; {end}"));
-        result
-    }
-
-    /// Counts a connection without a session, and tells of it at most once a second.
-    fn refused(&self, address: SocketAddr, why: &Error) {
-        let mut report = self.report.lock().unwrap_or_else(PoisonError::into_inner);
-        report.refused += 1;
-        let so_far = report.refused;
-        drop(report);
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.is_none_or(|told| told.elapsed() >= Duration::from_secs(1)) {
-            *told = Some(Instant::now());
-            output::note(format!("refused {address}: {why} ({so_far} refused so far)"));
-        }
-    }
-}
-
-struct Place<'s, D> {
-    server: &'s Server<D>,
-    number: u64,
-}
-
-impl<D> Drop for Place<'_, D> {
-    fn drop(&mut self) {
-        self.server.table.remove(self.number);
-    }
 }
 
 impl Report {
