@@ -184,7 +184,7 @@ impl Exchange<'_> {
         let mut receiver = Receiver::new(self.session, Blocking(self.stream.clone()), Limits::default());
         let total = self.model.tensors().len();
         for (number, Tensor { metadata, .. }) in self.model.tensors().enumerate() {
-            let Some(incoming) = receiver.next().await? else {
+            let Some(incoming) = receiver.next().await.map_err(Failure::from_peer)? else {
                 return Err(Failure::other(format!(
                     "the device end closed the session after {number} of {total} tensors"
                 )));
@@ -198,16 +198,16 @@ impl Exchange<'_> {
                 progress.advance(plaintext.len() as u64);
                 Ok(())
             };
-            incoming.open(take).await?;
+            incoming.open(take).await.map_err(Failure::from_peer)?;
             // Sent before the tensor was, so it is here.
             if expected.try_recv().ok() != Some(digest.finalize().into()) {
                 return Err(Failure::rejected(format!("tensor {} came back altered", metadata.name())));
             }
         }
-        if receiver.next().await?.is_some() {
+        if receiver.next().await.map_err(Failure::from_peer)?.is_some() {
             return Err(Failure::rejected("more tensors came back than were sent"));
         }
-        receiver.end().await?;
+        receiver.end().await.map_err(Failure::from_peer)?;
         Ok(total)
     }
 }

@@ -57,7 +57,7 @@ impl<D: Device + Send + Sync + 'static> Server<D> {
             return Ok(());
         }
         let outcome = outcome.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        outcome.map_err(Failure::from)
+        outcome.map_err(Failure::from_peer)
     }
 
     /// The next connection. None where the server stops.
