@@ -3,6 +3,8 @@
 
 use std::{net::SocketAddr, ops::Range, sync::Mutex, thread};
 
+use serde_json::Value;
+
 use super::{
     ends::{Keys, Server, model},
     proxy::{Conversation, Edit, Way, proxy},
@@ -117,7 +119,7 @@ impl Wire {
     }
 
     /// No run over an edited wire succeeds or reports anything.
-    fn refuse(&self, edits: Vec<(String, Way, Edit)>) {
+    fn refuse(&self, edits: Vec<(String, Way, Edit)>) -> usize {
         let (total, edits) = (edits.len(), Mutex::new(edits));
         assert!(total > 0);
         let work = || {
@@ -135,14 +137,34 @@ impl Wire {
             threads.into_iter().for_each(|thread| thread.join().unwrap());
         });
         println!("{total} edits");
+        total
     }
 
-    /// Afterwards the server serves on, and has sent nothing that it had not verified: what it counts is only what came whole.
-    fn serves_on(self) {
+    /// The same, and afterwards the server serves on.
+    fn refuses(self, way: Way, edits: Vec<(String, Way, Edit)>) {
+        let edits = self.refuse(edits);
+        match way {
+            Way::ToDevice => self.refused_all(edits),
+            // The server cannot know what became of its last words.
+            Way::ToHost => drop(self.serves_on()),
+        }
+    }
+
+    /// Afterwards the server serves on.
+    fn serves_on(self) -> Value {
         let run = self.transfer(self.server.address);
         assert_eq!(run.code, 0, "{run:?}");
         let ended = self.server.stop();
         assert_eq!(ended.code, 0, "{ended:?}");
+        ended.json()
+    }
+
+    /// As above, after edits of the bytes to the device alone: no session ended well but the honest one before and that after.
+    fn refused_all(self, edits: usize) {
+        let report = self.serves_on();
+        let count = |what: &str| report[what].as_u64().unwrap();
+        assert_eq!(count("clients") - count("failed"), 2, "{report}");
+        assert_eq!(count("failed") + count("refused"), edits as u64, "{report}");
     }
 }
 
@@ -186,10 +208,10 @@ fn the_conversation_is_the_documented_one() {
 
 #[test]
 fn a_bit_flipped_in_any_field() {
-    let wire = Wire::new();
-    let said = wire.listen();
-    let mut edits = Vec::new();
     for way in WAYS {
+        let wire = Wire::new();
+        let said = wire.listen();
+        let mut edits = Vec::new();
         for (index, unit) in units(bytes(&said, way)).into_iter().enumerate() {
             for (number, (field, range)) in unit.fields.into_iter().enumerate() {
                 let name = format!("{} {field}", unit.name);
@@ -203,17 +225,16 @@ fn a_bit_flipped_in_any_field() {
                 }
             }
         }
+        wire.refuses(way, edits);
     }
-    wire.refuse(edits);
-    wire.serves_on();
 }
 
 #[test]
 fn messages_and_records_dropped_repeated_and_swapped() {
-    let wire = Wire::new();
-    let said = wire.listen();
-    let mut edits = Vec::new();
     for way in WAYS {
+        let wire = Wire::new();
+        let said = wire.listen();
+        let mut edits = Vec::new();
         let units = units(bytes(&said, way));
         for unit in &units {
             let name = |what: &str| format!("{} {what}", unit.name);
@@ -235,17 +256,16 @@ fn messages_and_records_dropped_repeated_and_swapped() {
         let (first, second) = (chunks.1.start, chunks.1.start + 16_400);
         edits.push(("chunks swapped".into(), way, Edit::Swap(first..second, second..second + 16_400)));
         edits.push(("a chunk dropped".into(), way, Edit::Drop(first..second)));
+        wire.refuses(way, edits);
     }
-    wire.refuse(edits);
-    wire.serves_on();
 }
 
 #[test]
 fn the_wire_cut_at_any_place() {
-    let wire = Wire::new();
-    let said = wire.listen();
-    let mut edits = Vec::new();
     for way in WAYS {
+        let wire = Wire::new();
+        let said = wire.listen();
+        let mut edits = Vec::new();
         let bytes = bytes(&said, way);
         let mut places: Vec<usize> = units(bytes)
             .iter()
@@ -255,9 +275,8 @@ fn the_wire_cut_at_any_place() {
             places = places.into_iter().step_by(3).chain([0, bytes.len() - 1]).collect();
         }
         edits.extend(places.into_iter().map(|at| (format!("cut at {at}"), way, Edit::Cut(at))));
+        wire.refuses(way, edits);
     }
-    wire.refuse(edits);
-    wire.serves_on();
 }
 
 #[test]

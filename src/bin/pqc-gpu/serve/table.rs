@@ -189,3 +189,69 @@ fn network(address: IpAddr) -> IpAddr {
         v4 => v4,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    fn state(clients: &[(&str, Phase)], since: Instant) -> State {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let stream = Arc::new(TcpStream::connect(listener.local_addr().expect("bound")).expect("connects"));
+        let client = |&(address, phase): &(&str, Phase)| Client {
+            address: network(address.parse().expect("an address")),
+            since,
+            phase,
+            stream: Arc::clone(&stream),
+            deadline: Deadline::absolute(Duration::from_secs(1)),
+        };
+        State { clients: (0..).zip(clients.iter().map(client)).collect(), ..State::default() }
+    }
+
+    #[test]
+    fn newcomers_take_the_places_of_those_who_say_nothing() {
+        use Phase::{Dropped, HalfOpen, Open};
+        const A: &str = "192.0.2.1";
+        const B: &str = "192.0.2.2";
+        const C: &str = "192.0.2.3";
+        let table = Table::new(3, 4);
+        let (since, newcomer) = (Instant::now(), |address: &str| network(address.parse().expect("an address")));
+        for (clients, address, place) in [
+            (&[][..], A, Place::Free),
+            (&[(A, HalfOpen)], A, Place::Free),
+            // Half of the places for one address; then its own oldest goes, whatever the others do.
+            (&[(B, HalfOpen), (A, HalfOpen), (A, HalfOpen)], A, Place::Instead(1)),
+            (&[(B, HalfOpen), (A, HalfOpen), (A, HalfOpen)], B, Place::Free),
+            // All places taken: the oldest of all goes.
+            (&[(B, HalfOpen), (A, HalfOpen), (A, HalfOpen), (B, HalfOpen)], C, Place::Instead(0)),
+            // Sessions count apart, and what is dropped counts no more.
+            (&[(A, Open), (A, Open), (A, HalfOpen)], A, Place::Free),
+            (&[(A, Dropped), (A, Dropped), (A, Dropped), (A, HalfOpen)], A, Place::Free),
+            (&[(A, Open), (B, Open), (C, Open)], A, Place::None),
+        ] {
+            let late = since + YOUNG;
+            assert_eq!(
+                table.place(&state(clients, since), newcomer(address), late),
+                place,
+                "{address} {}",
+                clients.len()
+            );
+        }
+        // A young handshake is waited for, not dropped.
+        let young = state(&[(A, HalfOpen), (A, HalfOpen)], since);
+        assert_eq!(table.place(&young, newcomer(A), since), Place::Wait(YOUNG));
+        // Threads are bounded whatever their state.
+        let full = state(&[(A, Dropped); 11], since);
+        assert_eq!(table.place(&full, newcomer(B), since), Place::None);
+    }
+
+    #[test]
+    fn a_network_is_one_address() {
+        let network = |address: &str| network(address.parse().expect("an address"));
+        assert_eq!(network("2001:db8::1"), network("2001:db8::ffff:0:0:1"));
+        assert_ne!(network("2001:db8::1"), network("2001:db8:0:1::1"));
+        assert_eq!(network("::ffff:192.0.2.1"), network("192.0.2.1"));
+        assert_ne!(network("192.0.2.1"), network("192.0.2.2"));
+    }
+}
