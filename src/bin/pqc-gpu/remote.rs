@@ -3,17 +3,16 @@
 use std::{
     net::{Shutdown, TcpStream, ToSocketAddrs},
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError, mpsc},
+    sync::{Arc, Mutex, PoisonError},
     thread,
     time::{Duration, Instant},
 };
 
 use pqc_gpu_driver::{
-    ChannelSession, Error, Identity, SystemClock, TrustPolicy, block_on,
+    ChannelSession, Identity, SystemClock, TrustPolicy, block_on,
     channel::{HostConfig, message::SessionPolicy},
     transport::{self, Blocking, Limits, PIECE_BYTES, Receiver, Sender},
 };
-use sha3::{Digest, Sha3_256};
 
 use crate::{
     driver::presented,
@@ -43,7 +42,7 @@ pub(crate) struct Remote {
     /// The driver module that the attestation must be about; without it any that the policy accepts
     #[arg(long, value_name = "FILE", requires = "policy")]
     module: Option<PathBuf>,
-    /// Seconds without a byte after which the device end counts as gone
+    /// Seconds without a byte, the device's own work included, after which the device end counts as gone
     #[arg(long, value_name = "S", default_value_t = 60, requires = "connect", value_parser = clap::value_parser!(u32).range(1..=86400))]
     timeout: u32,
 }
@@ -142,15 +141,14 @@ impl Exchange<'_> {
     /// Sends and receives at once: two ends that only write wait for each other for ever. Gives how many tensors came back as they
     /// went, and how long sealing took.
     fn run(&self, stream: &TcpStream) -> Result<(usize, Duration), Failure> {
-        let (digests, expected) = mpsc::channel();
         let failed = |failure: Failure| {
             self.first_failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(failure);
             // The other direction waits for the stream.
             let _ = stream.shutdown(Shutdown::Both);
         };
         let (sent, verified) = thread::scope(|scope| {
-            let sending = scope.spawn(|| block_on(self.send(digests)).map_err(failed).ok());
-            let verified = block_on(self.receive(&expected)).map_err(failed).ok();
+            let sending = scope.spawn(|| block_on(self.send()).map_err(failed).ok());
+            let verified = block_on(self.receive()).map_err(failed).ok();
             (sending.join().ok().flatten(), verified)
         });
         match (sent, verified) {
@@ -162,12 +160,10 @@ impl Exchange<'_> {
         }
     }
 
-    async fn send(&self, digests: mpsc::Sender<[u8; 32]>) -> Result<Duration, Failure> {
+    async fn send(&self) -> Result<Duration, Failure> {
         let mut sender = Sender::new(self.session, Blocking(self.stream.clone()));
         let mut sending = Duration::ZERO;
         for (number, Tensor { metadata, bytes }) in (0u64..).zip(self.model.tensors()) {
-            // The receiving end is gone only after a failure, which the stream will tell.
-            let _ = digests.send(Sha3_256::digest(bytes).into());
             if self.update_key_every.is_some_and(|every| number > 0 && number.is_multiple_of(every)) {
                 sender.update_key().await?;
             }
@@ -179,11 +175,11 @@ impl Exchange<'_> {
         Ok(sending.saturating_sub(sender.into_inner().0.writing))
     }
 
-    async fn receive(&self, expected: &mpsc::Receiver<[u8; 32]>) -> Result<usize, Failure> {
+    async fn receive(&self) -> Result<usize, Failure> {
         let mut progress = Progress::bytes(self.model.tensor_bytes());
         let mut receiver = Receiver::new(self.session, Blocking(self.stream.clone()), Limits::default());
         let total = self.model.tensors().len();
-        for (number, Tensor { metadata, .. }) in self.model.tensors().enumerate() {
+        for (number, Tensor { metadata, bytes }) in self.model.tensors().enumerate() {
             let Some(incoming) = receiver.next().await.map_err(Failure::from_peer)? else {
                 return Err(Failure::other(format!(
                     "the device end closed the session after {number} of {total} tensors"
@@ -192,15 +188,16 @@ impl Exchange<'_> {
             if incoming.metadata() != metadata {
                 return Err(Failure::rejected(format!("another tensor than {} came back", metadata.name())));
             }
-            let mut digest = Sha3_256::new();
-            let take = |plaintext: &[u8]| -> Result<(), Error> {
-                digest.update(plaintext);
+            // Compared as it comes: digests of a large tensor beforehand would keep the other end waiting for longer than it does.
+            let (mut at, mut same) = (0, true);
+            let take = |plaintext: &[u8]| {
+                same &= bytes.get(at..at + plaintext.len()) == Some(plaintext);
+                at += plaintext.len();
                 progress.advance(plaintext.len() as u64);
                 Ok(())
             };
             incoming.open(take).await.map_err(Failure::from_peer)?;
-            // Sent before the tensor was, so it is here.
-            if expected.try_recv().ok() != Some(digest.finalize().into()) {
+            if !same || at != bytes.len() {
                 return Err(Failure::rejected(format!("tensor {} came back altered", metadata.name())));
             }
         }

@@ -24,7 +24,8 @@ use crate::{
 const AFTER: &str = "\
 Every tensor is sealed by the host, uploaded as ciphertext, opened on the device, sealed on the device, sent back,
 opened by the host and compared with the original by SHA3-256. Both ends run in this process; the handshake between
-them is the real one. With --connect the device's end is another process, perhaps on another machine.
+them is the real one. With --connect the device's end is another process, perhaps on another machine, and what comes
+back is compared byte for byte.
 
 Examples:
   pqc-gpu transfer
