@@ -102,7 +102,7 @@ impl Wire {
         model(&path, &[100, 40_000, 0]);
         let model = path.to_str().unwrap().to_owned();
         let server =
-            Server::start(&keys, &["--handshake-timeout", "4", "--idle-timeout", "2", "--update-key-every", "2"]);
+            Server::start(&keys, &["--handshake-timeout", "4", "--idle-timeout", "3", "--update-key-every", "2"]);
         Wire { keys, server, model }
     }
 
