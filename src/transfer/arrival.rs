@@ -34,7 +34,8 @@ impl<D: Device> Arrival<'_, D> {
         self.begun.pending.body_bytes() - self.arrived
     }
 
-    /// Copies the next piece of the sealed body to the device. Every piece but the last is a multiple of 16,400 bytes long.
+    /// Copies the next piece of the sealed body to the device. Every piece but the last is a multiple of 16,400 bytes long. After
+    /// an error, or where the future was dropped, the piece has not arrived.
     pub async fn push(&mut self, piece: &[u8]) -> Result<()> {
         let bytes = piece.len() as u64;
         if bytes > self.missing_bytes() {
@@ -46,10 +47,12 @@ impl<D: Device> Arrival<'_, D> {
         let Transfer { device, queue, .. } = &mut *self.transfer;
         let source =
             &mut |range: Range<u64>, slot: &mut D::Slot| fill(slot, &piece[range.start as usize..range.end as usize]);
-        let copied = self.begun.sealed.copy_part_in(device, queue, self.arrived..self.arrived + bytes, source).await;
+        let part = self.arrived..self.arrived + bytes;
+        let copied = self.begun.sealed.copy_part_in(device, queue, part, source).await;
         queue.give_slots_back(device);
+        copied?;
         self.arrived += bytes;
-        copied
+        Ok(())
     }
 
     /// Queues the opening of what has arrived whole; [`Transfer::settle`] gives the tensor or its error.
