@@ -68,6 +68,11 @@ impl<'s, W: AsyncWrite + Unpin> Sender<'s, W> {
         self.control(&record).await
     }
 
+    /// The stream, to look at.
+    pub fn stream(&self) -> &W {
+        &self.stream
+    }
+
     /// The stream.
     pub fn into_inner(self) -> W {
         self.stream

@@ -162,17 +162,17 @@ impl Exchange<'_> {
 
     async fn send(&self) -> Result<Duration, Failure> {
         let mut sender = Sender::new(self.session, Blocking(self.stream.clone()));
-        let mut sending = Duration::ZERO;
+        let mut sealing = Duration::ZERO;
         for (number, Tensor { metadata, bytes }) in (0u64..).zip(self.model.tensors()) {
             if self.update_key_every.is_some_and(|every| number > 0 && number.is_multiple_of(every)) {
                 sender.update_key().await?;
             }
-            let started = Instant::now();
+            let (started, written) = (Instant::now(), sender.stream().0.writing);
             sender.send(metadata, bytes).await?;
-            sending += started.elapsed();
+            sealing += started.elapsed().saturating_sub(sender.stream().0.writing - written);
         }
         sender.close().await?;
-        Ok(sending.saturating_sub(sender.into_inner().0.writing))
+        Ok(sealing)
     }
 
     async fn receive(&self) -> Result<usize, Failure> {
