@@ -4,7 +4,6 @@
 //! `cargo run --release --example two_ends`
 
 use std::{
-    io::{Read, Write},
     net::{TcpListener, TcpStream},
     sync::Arc,
     thread,
@@ -12,22 +11,14 @@ use std::{
 
 use pqc_gpu_driver::{
     DType, Identity, SystemClock, TensorMetadata, TrustPolicy, block_on,
-    channel::{
-        ChannelSession, DeviceConfig, DeviceHandshake, HostConfig, HostHandshake,
-        chunk::sealed_bytes,
-        message::{self, SessionPolicy},
-        record::{HEADER_BYTES, RecordHeader},
-        session::Control,
-    },
+    channel::{DeviceConfig, HostConfig, message::SessionPolicy},
     device::CpuDevice,
     identity::PublicKey,
-    transfer::Transfer,
+    transfer::{Destination, Transfer},
+    transport::{self, Blocking, Limits, Receiver, Sender},
 };
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
-
-/// Header and tag.
-const CONTROL_BYTES: usize = HEADER_BYTES + 16;
 
 fn main() -> Result<()> {
     // In production each end makes its identity once (`pqc-gpu identity new`) and is given the other's public key.
@@ -35,21 +26,15 @@ fn main() -> Result<()> {
     let (host_key, device_key) = (host.public_key().clone(), device.public_key().clone());
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
-    let device_end = thread::spawn(move || serve(listener.accept()?.0, device, host_key));
+    let device_end = thread::spawn(move || block_on(serve(&listener.accept()?.0, device, host_key)));
 
-    let mut stream = TcpStream::connect(address)?;
-    let session = connect(&mut stream, host, device_key)?;
-    println!("host: the device is {} ({})", session.peer().key_id(), session.peer().label());
-    let weights: Vec<u8> = (0..100_000).map(|i| (i % 251) as u8).collect();
-    let metadata = TensorMetadata::new("0", "weights", DType::U8, [100, 1000])?;
-    stream.write_all(session.encrypt_tensor(&weights, &metadata)?.as_bytes())?;
-    stream.write_all(&session.close()?)?;
+    block_on(send(&TcpStream::connect(address)?, host, device_key))?;
     device_end.join().map_err(|_| "the device's end panicked")?
 }
 
-/// The host's end of the handshake.
-fn connect(stream: &mut TcpStream, identity: Arc<Identity>, device: PublicKey) -> Result<ChannelSession> {
-    let (awaits_m2, m1) = HostHandshake::start(HostConfig {
+/// The host's end: handshake, a tensor, CLOSE.
+async fn send(stream: &TcpStream, identity: Arc<Identity>, device: PublicKey) -> Result<()> {
+    let config = HostConfig {
         identity,
         label: "example host".into(),
         expected_device: Some(device.key_id()),
@@ -57,57 +42,36 @@ fn connect(stream: &mut TcpStream, identity: Arc<Identity>, device: PublicKey) -
         policy: SessionPolicy::default(),
         attestation_check: None,
         clock: Arc::new(SystemClock::default()),
-    })?;
-    stream.write_all(&m1)?;
-    let (awaits_ready, m3) = awaits_m2.receive_m2(&read_message(stream)?)?;
-    stream.write_all(&m3)?;
-    Ok(awaits_ready.receive_ready(&read(stream, CONTROL_BYTES)?)?)
+    };
+    let session = transport::connect(&mut Blocking(stream), config).await?;
+    println!("host: the device is {} ({})", session.peer().key_id(), session.peer().label());
+    let weights: Vec<u8> = (0..100_000).map(|i| (i % 251) as u8).collect();
+    let metadata = TensorMetadata::new("0", "weights", DType::U8, [100, 1000])?;
+    let mut sender = Sender::new(&session, Blocking(stream));
+    sender.send(&metadata, &weights).await?;
+    sender.close().await?;
+    Ok(())
 }
 
 /// The device's end: handshake, then tensors into device memory until CLOSE.
-fn serve(mut stream: TcpStream, identity: Arc<Identity>, host: PublicKey) -> Result<()> {
-    let handshake = DeviceHandshake::new(DeviceConfig {
+async fn serve(stream: &TcpStream, identity: Arc<Identity>, host: PublicKey) -> Result<()> {
+    let config = DeviceConfig {
         identity,
         label: "example device".into(),
         trust: TrustPolicy::pin(host),
         max_ttl_seconds: 3600,
         attestation: Vec::new(),
         clock: Arc::new(SystemClock::default()),
-    })?;
-    let (awaits_m3, m2) = handshake.receive_m1(&read_message(&mut stream)?)?;
-    stream.write_all(&m2)?;
-    let (session, ready) = awaits_m3.receive_m3(&read_message(&mut stream)?)?;
-    stream.write_all(&ready)?;
-
+    };
+    let session = transport::accept(&mut Blocking(stream), config).await?;
+    let limits = Limits { max_tensor_bytes: 1 << 30, ..Limits::default() };
+    let mut receiver = Receiver::new(&session, Blocking(stream), limits);
     let mut transfer = Transfer::new(CpuDevice::default());
-    loop {
-        let header = read(&mut stream, HEADER_BYTES)?;
-        let parsed = RecordHeader::decode(header[..].try_into()?)?;
-        if parsed.record_type != pqc_gpu_driver::channel::record::RecordType::Tensor {
-            let control = [header, read(&mut stream, CONTROL_BYTES - HEADER_BYTES)?].concat();
-            match session.receive_control(&control)? {
-                Control::Close => return Ok(session.transport_ended()?),
-                Control::KeyUpdate => continue,
-            }
+    while let Some(incoming) = receiver.next().await? {
+        incoming.open_onto(&mut transfer, Destination::Owned).await?;
+        for tensor in transfer.settle().await {
+            println!("device: {} is in device memory, verified", tensor?.metadata().name());
         }
-        // Both lengths were bounded when the header was read, and are checked again when the record is reserved.
-        let metadata = read(&mut stream, parsed.metadata_bytes as usize)?;
-        let pending = session.reserve(&header, &metadata)?;
-        let body = read(&mut stream, sealed_bytes(parsed.body_bytes) as usize)?;
-        let tensor = block_on(transfer.open(pending, &body))?;
-        println!("device: {} is in device memory, verified", tensor.metadata().name());
     }
-}
-
-fn read_message(stream: &mut TcpStream) -> Result<Vec<u8>> {
-    let mut message = read(stream, message::HEADER_BYTES)?;
-    let (_, length) = message::parse_header(message[..].try_into()?)?;
-    message.extend(read(stream, length)?);
-    Ok(message)
-}
-
-fn read(stream: &mut TcpStream, length: usize) -> Result<Vec<u8>> {
-    let mut bytes = vec![0; length];
-    stream.read_exact(&mut bytes)?;
-    Ok(bytes)
+    Ok(())
 }

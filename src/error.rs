@@ -36,6 +36,18 @@ pub enum Error {
     #[error("the transport ended without a CLOSE record: the stream was truncated")]
     Truncated,
 
+    /// The transport failed for another reason than that it ended. Nothing that was on its way was released.
+    #[error("the transport failed: {0}")]
+    Transport(String),
+
+    /// The transport gave or took nothing within the time it was allowed.
+    #[error("the peer was too slow or is gone: the transport timed out")]
+    TimedOut,
+
+    /// The peer announced more than this end allows. Nothing was allocated for it.
+    #[error("the peer went over a limit of this end: {0}")]
+    Limit(&'static str),
+
     /// A record came again, or one with an earlier sequence number than expected.
     #[error("replay: record {received} was seen already (next is {expected})")]
     NonceReplay {
@@ -149,6 +161,11 @@ pub enum HandshakeFailure {
     /// The driver attestation was refused by the host's policy.
     #[error("the device's driver attestation was refused: {0}")]
     Attestation(String),
+    /// The transport ended before the handshake did: cut, or closed by a peer that refuses.
+    #[error(
+        "the connection ended during the handshake; a peer that refuses (an untrusted key, a full server) does not say why"
+    )]
+    Truncated,
     /// The device's READY record did not verify.
     #[error("the device's READY record did not verify")]
     Ready,

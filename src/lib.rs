@@ -77,10 +77,11 @@
 //! | [`kernel`] | the one table of kernels, and their reference twins |
 //! | [`device`] | the trait a vendor implements; the CPU device |
 //! | [`transfer`] | records into device memory and out of it; the ciphertext-only backend |
+//! | [`transport`] | handshake and records over streams, blocking and asynchronous |
 //! | `conformance` | the suite every device passes (feature `conformance`) |
 //!
-//! Imports run one way: `error, tensor ← identity ← attest ← channel ← sealed`, `error ← kernel ← device`, and `transfer` above
-//! both; a test holds it.
+//! Imports run one way: `error, tensor ← identity ← attest ← channel ← sealed`, `error ← kernel ← device`, `transfer` above
+//! both and `transport` above that; a test holds it.
 
 #[cfg(doctest)]
 mod attacks;
@@ -99,6 +100,7 @@ mod parallel;
 pub mod sealed;
 pub mod tensor;
 pub mod transfer;
+pub mod transport;
 
 /// The wgpu that this crate was built with: its types are in [`device::WgpuDevice`]'s interface.
 #[cfg(feature = "wgpu")]

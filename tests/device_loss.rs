@@ -13,11 +13,17 @@ use pqc_gpu_driver::{
 
 #[test]
 fn a_device_lost_at_any_call_releases_nothing_more() {
+    for arrives in [false, true] {
+        lost_at_any_call(arrives);
+    }
+}
+
+fn lost_at_any_call(arrives: bool) {
     let mut calls = 0;
     loop {
         let device = Awkward::lost_at(calls);
         let (host, guest) = establish_channel("host", "device").unwrap();
-        let released = block_on(open_some(&device, &host, &guest));
+        let released = block_on(open_some(&device, &host, &guest, arrives));
         if released == 6 {
             break;
         }
@@ -29,8 +35,8 @@ fn a_device_lost_at_any_call_releases_nothing_more() {
     assert!(calls > 10, "the scenario has few calls that can fail: {calls}");
 }
 
-/// Opens six tensors, one of them larger than a slot; gives how many were released.
-async fn open_some(device: &Awkward, host: &ChannelSession, guest: &ChannelSession) -> usize {
+/// Opens six tensors, one of them larger than a slot, whole or as they arrive; gives how many were released.
+async fn open_some(device: &Awkward, host: &ChannelSession, guest: &ChannelSession, arrives: bool) -> usize {
     let mut transfer = Transfer::new(device);
     for i in 0..6 {
         let length = if i == 3 { 100_000 } else { 20_000 };
@@ -41,7 +47,11 @@ async fn open_some(device: &Awkward, host: &ChannelSession, guest: &ChannelSessi
                 break;
             }
         };
-        if let Err(error) = transfer.begin_open_bytes(pending, &body).await {
+        let begun = match arrives {
+            true => arrive(&mut transfer, pending, &body).await,
+            false => transfer.begin_open_bytes(pending, &body).await,
+        };
+        if let Err(error) = begun {
             assert!(matches!(error, Error::Backend(_)), "{error}");
         }
     }
@@ -49,6 +59,18 @@ async fn open_some(device: &Awkward, host: &ChannelSession, guest: &ChannelSessi
     let released = results.iter().take_while(|result| result.is_ok()).count();
     assert!(results[released..].iter().all(Result::is_err), "a tensor was released after one that failed");
     released
+}
+
+/// Goes on after every error that lets it; what failed must not be taken for an attack, nor opened.
+async fn arrive(transfer: &mut Transfer<&Awkward>, pending: Pending, body: &[u8]) -> Result<(), Error> {
+    let mut arrival = transfer.arrival(pending, Destination::Owned).await?;
+    let mut failure = None;
+    for piece in body.chunks(16_400) {
+        failure = failure.or(arrival.push(piece).await.err());
+    }
+    let finished = arrival.finish();
+    assert!(failure.is_none() || finished.is_err(), "a piece is missing and the record is opened");
+    failure.map_or(finished, Err)
 }
 
 #[test]

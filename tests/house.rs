@@ -1,7 +1,7 @@
 //! The house: which module may import which, where `unsafe` may stand, what the top level holds.
 //!
 //! `error, tensor ← identity ← attest ← channel ← sealed`; `error ← kernel ← device ← ops`;
-//! `sealed + channel + device ← transfer ← cli, wasm`. The channel never sees a device, nor the reverse.
+//! `sealed + channel + device ← transfer ← transport ← cli, wasm`. The channel never sees a device, nor the reverse.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use std::{
@@ -29,6 +29,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "transfer",
         &["error", "tensor", "identity", "attest", "channel", "sealed", "kernel", "device", "ops", "parallel"],
     ),
+    ("transport", &["error", "tensor", "channel", "device", "transfer"]),
     ("wasm", &["error", "tensor", "identity", "attest", "channel", "sealed", "kernel", "device", "ops", "transfer"]),
     ("conformance", &["error", "tensor", "channel", "establish", "kernel", "device", "transfer", "ops"]),
     ("attacks", &[]), // documentation tests only

@@ -22,7 +22,7 @@ use std::{
 
 pub(crate) use receive::Verdict;
 pub use receive::{Control, Opening, Pending};
-pub use seal::{Piece, Sealing};
+pub use seal::{CONTROL_BYTES, Piece, Sealing};
 pub use tensor::EncryptedTensor;
 
 use super::{

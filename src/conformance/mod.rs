@@ -32,7 +32,7 @@ macro_rules! conformance {
                     contexts_without_stamp_are_useless verdicts_start_as_failure launches_add_up
                     verdicts_are_for_one_launch zero_chunks_are_never_verified,
             records: boundary_records split_bodies many_in_flight one_bad_tensor_in_a_batch last_chunk_of_a_large_tensor
-                     callers_buffers source_changed_after_copy abandoned_tensors rekeying carried_ciphertext
+                     callers_buffers source_changed_after_copy abandoned_tensors arrivals rekeying carried_ciphertext
                      launches_are_counted
         );
     };

@@ -117,6 +117,54 @@ pub async fn last_chunk_of_a_large_tensor<D: Device>(device: &D) {
     assert!(read(device, &buffer, 0..length as u64).await.iter().all(|&byte| byte == 0));
 }
 
+/// Bodies that come in pieces with waits between, several sessions at a time: nobody holds what another waits for, and only
+/// what has come whole is opened.
+pub async fn arrivals<D: Device>(device: &D) {
+    const CHUNK: usize = 16_400;
+    let (host, guest) = establish_channel("host", "device").expect("a channel");
+    let (others_host, others_guest) = establish_channel("host", "device").expect("a channel");
+    let (mut transfer, mut others) = (Transfer::new(device), Transfer::new(device));
+    for (i, length) in [0, 16_383, 16_384, 100_001, 6 * 16_384].into_iter().enumerate() {
+        let plaintext = noise(i as u64, length);
+        let (pending, body) = deliver(&host, &guest, &plaintext);
+        let mut arrival = transfer.arrival(pending, Destination::Owned).await.expect("begins");
+        for piece in body.chunks(2 * CHUNK) {
+            // Each of these takes every slot there is, if it must.
+            let (pending, other) = deliver(&others_host, &others_guest, &noise(7, 40_000));
+            others.open(pending, &other).await.expect("opens meanwhile");
+            if piece.len() > CHUNK {
+                assert!(matches!(arrival.push(&piece[..CHUNK - 16]).await, Err(Error::Usage(_))), "not at a chunk");
+            }
+            arrival.push(piece).await.expect("arrives");
+        }
+        assert_eq!(arrival.missing_bytes(), 0);
+        assert!(matches!(arrival.push(&[0]).await, Err(Error::Record(_))), "longer than announced");
+        arrival.finish().expect("queues");
+        let tensor = transfer.settle().await.pop().expect("one").expect("opens");
+        assert!(bytes_of(device, &tensor).await == plaintext, "{length} bytes");
+    }
+    // An altered piece, and one that never comes.
+    for altered in [true, false] {
+        let (host, guest) = establish_channel("host", "device").expect("a channel");
+        let (pending, mut body) = deliver(&host, &guest, &noise(1, 50_000));
+        body[20_000] ^= u8::from(altered);
+        let mut arrival = transfer.arrival(pending, Destination::Owned).await.expect("begins");
+        arrival.push(&body[..CHUNK]).await.expect("arrives");
+        if altered {
+            arrival.push(&body[CHUNK..]).await.expect("arrives");
+            arrival.finish().expect("queues");
+            assert_eq!(transfer.settle().await.pop().expect("one").err(), Some(Error::Decryption));
+        } else {
+            assert!(matches!(arrival.finish(), Err(Error::Usage(_))));
+            assert!(transfer.settle().await.is_empty());
+        }
+        assert!(!guest.is_valid());
+    }
+    // The transfer is as good as new for others.
+    let (pending, body) = deliver(&host, &guest, b"after");
+    assert!(transfer.open(pending, &body).await.is_ok());
+}
+
 /// Into the caller's buffer at an offset, and nowhere else.
 pub async fn callers_buffers<D: Device>(device: &D) {
     let (host, guest) = establish_channel("host", "device").expect("a channel");

@@ -145,6 +145,17 @@ impl<D: Device> SealedBuffer<D> {
         queue.copy_in(device, &self.body, 0, spec.sealed_bytes(), source).await
     }
 
+    /// Copies a part of the body in; it fits the body, and starts and, unless it is the last, ends at a chunk.
+    pub(super) async fn copy_part_in(
+        &self,
+        device: &D,
+        queue: &mut Queue<D>,
+        part: Range<u64>,
+        source: &mut Source<'_, D>,
+    ) -> Result<()> {
+        queue.copy_in(device, &self.body, part.start, part.end - part.start, source).await
+    }
+
     pub(super) fn copy_body_out(&self, device: &D, queue: &mut Queue<D>, range: Range<u64>) -> ReadId {
         queue.copy_out(device, &self.body, range)
     }

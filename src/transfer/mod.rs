@@ -9,6 +9,7 @@
 //!
 //! [`Backend`] is the plain carrier of the four methods upload, download, free, device_info: ciphertext in, ciphertext out.
 
+mod arrival;
 mod backend;
 mod body;
 pub mod hazmat;
@@ -17,6 +18,7 @@ mod queue;
 mod seal;
 mod slot;
 
+pub use arrival::Arrival;
 pub use backend::{Backend, Handle, InMemoryBackend};
 pub use open::Destination;
 pub use queue::Source;

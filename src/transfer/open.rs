@@ -4,7 +4,7 @@ use core::ops::Range;
 
 use super::{
     DeviceTensor, Transfer,
-    body::{BodySpec, SealedBuffer, VerdictSlot, alloc_padded, fill, random_word, record_open},
+    body::{BodySpec, KeyContext, SealedBuffer, VerdictSlot, alloc_padded, fill, random_word, record_open},
     queue::Flight,
 };
 use crate::{
@@ -26,6 +26,21 @@ pub enum Destination<'a, D: Device> {
     /// The caller's buffer, from this offset (a multiple of the device's binding alignment). On failure the tensor's
     /// part of it is zeros. Do not read it before the tensor is released.
     Buffer(&'a D::Buffer, u64),
+}
+
+/// A record whose memory was taken and whose launches are not yet recorded.
+pub(super) struct Begun<D: Device> {
+    pub(super) pending: Pending,
+    context: KeyContext<D>,
+    pub(super) sealed: SealedBuffer<D>,
+    buffer: D::Buffer,
+    offset: u64,
+}
+
+impl<D: Device> Begun<D> {
+    pub(super) fn spec(&self) -> BodySpec<'_> {
+        BodySpec::record(self.pending.nonce(), self.pending.aad(), self.pending.metadata().size_bytes())
+    }
 }
 
 /// A tensor between the recording of its launches and its release.
@@ -68,6 +83,14 @@ impl<D: Device> Transfer<D> {
         destination: Destination<'_, D>,
         mut source: impl FnMut(Range<u64>, &mut D::Slot) -> Result<()>,
     ) -> Result<()> {
+        let begun = self.start_open(pending, destination).await?;
+        let spec = begun.spec();
+        begun.sealed.copy_body_in(&self.device, &mut self.queue, &spec, &mut source).await?;
+        self.record_opening(begun)
+    }
+
+    /// Takes memory for a record and brings its key to the device.
+    pub(super) async fn start_open(&mut self, pending: Pending, destination: Destination<'_, D>) -> Result<Begun<D>> {
         let bytes = pending.metadata().size_bytes();
         let (buffer, offset) = match destination {
             Destination::Owned => (alloc_padded(&self.device, bytes)?, 0),
@@ -82,17 +105,23 @@ impl<D: Device> Transfer<D> {
         let context = self.context(pending.keys()).await?;
         let spec = BodySpec::record(pending.nonce(), pending.aad(), bytes);
         let sealed = SealedBuffer::alloc(&self.device, &mut self.queue, &spec).await?;
-        sealed.copy_body_in(&self.device, &mut self.queue, &spec, &mut source).await?;
+        Ok(Begun { pending, context, sealed, buffer, offset })
+    }
 
+    /// Records the launches that open a record whose body is on the device, or on its way there.
+    pub(super) fn record_opening(&mut self, begun: Begun<D>) -> Result<()> {
         let verdicts = match &self.verdicts {
             Some(buffer) => buffer.clone(),
             None => self.device.alloc(u64::from(VERDICTS) * VERDICT_BYTES)?,
         };
         let (index, token) = (self.recorded.len() as u32, random_word()?);
         let verdict = VerdictSlot { buffer: &verdicts, capacity: VERDICTS, index, token };
-        record_open(&self.device, &mut self.queue, &context, &spec, &sealed, &verdict, (&buffer, offset))?;
+        let spec = begun.spec();
+        let out = (&begun.buffer, begun.offset);
+        record_open(&self.device, &mut self.queue, &begun.context, &spec, &begun.sealed, &verdict, out)?;
         self.verdicts = Some(verdicts);
         self.recorded_bytes += spec.sealed_bytes();
+        let Begun { pending, buffer, offset, .. } = begun;
         let tensor = DeviceTensor { metadata: pending.metadata().clone(), buffer, offset };
         self.recorded.push(InFlight { pending, tensor, index, token });
         if self.recorded.len() == VERDICTS as usize || self.recorded_bytes >= BATCH_BYTES {

@@ -22,7 +22,17 @@ impl<D: Device> Transfer<D> {
         &mut self,
         session: &ChannelSession,
         tensor: &DeviceTensor<D>,
-        sink: impl FnMut(&[u8]) -> Result<()>,
+        mut sink: impl FnMut(&[u8]) -> Result<()>,
+    ) -> Result<()> {
+        self.seal_to(session, tensor, async |part: &[u8]| sink(part)).await
+    }
+
+    /// [`Transfer::seal`] into what must be waited for. No staging slot is held while `sink` waits.
+    pub async fn seal_to(
+        &mut self,
+        session: &ChannelSession,
+        tensor: &DeviceTensor<D>,
+        sink: impl AsyncFnMut(&[u8]) -> Result<()>,
     ) -> Result<()> {
         // Tensors being opened are judged by batches of their own: a failure of theirs must not end here.
         self.submit_recorded();
@@ -36,7 +46,7 @@ impl<D: Device> Transfer<D> {
         &mut self,
         session: &ChannelSession,
         tensor: &DeviceTensor<D>,
-        mut sink: impl FnMut(&[u8]) -> Result<()>,
+        mut sink: impl AsyncFnMut(&[u8]) -> Result<()>,
     ) -> Result<()> {
         let mut sealing = session.seal(&tensor.metadata)?;
         let Some(job) = sealing.hand_out_all() else {
@@ -47,16 +57,17 @@ impl<D: Device> Transfer<D> {
         let sealed = SealedBuffer::alloc(&self.device, &mut self.queue, &spec).await?;
         record_seal(&self.device, &mut self.queue, &context, &spec, (&tensor.buffer, tensor.offset), &sealed)?;
 
-        sink(sealing.prelude())?;
         let step = self.device.info().slot_bytes;
         let mut ranges =
             (0..spec.sealed_bytes()).step_by(step as usize).map(|at| at..spec.sealed_bytes().min(at + step));
+        // Submitted before anything is handed over: what is recorded holds slots, and a sink may take its time.
         let mut next = self.read(&sealed, ranges.next())?;
+        sink(sealing.prelude()).await?;
         while let Some((flight, read)) = next {
             // The next part is on its way while this one is handed over.
             next = self.read(&sealed, ranges.next())?;
             let reads = flight.wait(&self.device).await?;
-            sink(reads.bytes(read).ok_or(Error::Backend("a read-back is missing".into()))?)?;
+            sink(reads.bytes(read).ok_or(Error::Backend("a read-back is missing".into()))?).await?;
         }
         sealing.sealed_elsewhere(job)
     }

@@ -5,6 +5,7 @@ mod inspect;
 mod load;
 mod loaded;
 mod policy;
+pub(crate) mod presented;
 mod report;
 mod state;
 mod userland;

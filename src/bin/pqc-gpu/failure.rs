@@ -52,6 +52,14 @@ impl Failure {
         Failure::other(format!("cannot write {}: {}", shown(path), reason(&error)))
     }
 
+    /// What ended an exchange with a peer. Metadata that is none is the caller's mistake in a file, but a peer's it is not.
+    pub(crate) fn from_peer(error: Error) -> Self {
+        match error {
+            Error::Metadata(_) => Failure::rejected(error.to_string()),
+            other => Failure::from(other),
+        }
+    }
+
     /// Says what it happened to, in front of what happened.
     pub(crate) fn about(self, what: impl fmt::Display) -> Self {
         Failure { message: format!("{}: {}", printable(&what.to_string()), self.message), ..self }
@@ -98,7 +106,7 @@ impl From<Error> for Failure {
 }
 
 /// The operating system's words without their number.
-fn reason(error: &io::Error) -> String {
+pub(crate) fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error").next().unwrap_or_default().to_lowercase()
 }
@@ -118,6 +126,9 @@ mod tests {
         assert_eq!(kind(absent), Kind::DeviceUnavailable);
         assert_eq!(kind(Error::Random), Kind::Other);
         assert_eq!(kind(Error::ChannelExpired), Kind::Other);
+        assert_eq!(kind(Error::Metadata("x")), Kind::Usage);
+        assert_eq!(Failure::from_peer(Error::Metadata("x")).kind, Kind::Rejected);
+        assert_eq!(Failure::from_peer(Error::TimedOut).kind, Kind::Other);
     }
 
     #[test]

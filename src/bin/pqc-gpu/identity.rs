@@ -13,6 +13,7 @@ use crate::{
     output::{self, shown},
 };
 use store::KeyPaths;
+pub(crate) use store::warn_if_exposed;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -158,7 +159,7 @@ fn show(path: &Path, json: bool) -> Result<(), Failure> {
     let text = files::read_pem(path)?;
     let (kind, algorithms, key_id) = if text.contains("PRIVATE KEY-----") {
         let identity = Identity::from_pem(&text).map_err(|error| unusable(error, path))?;
-        store::warn_if_exposed(path);
+        warn_if_exposed(path);
         ("private", BOTH, identity.public_key().key_id())
     } else if let Ok(public) = PublicIdentity::from_pem(&text) {
         ("public", BOTH, public.signing_key().key_id())

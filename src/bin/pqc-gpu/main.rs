@@ -11,9 +11,13 @@ mod failure;
 mod files;
 mod identity;
 mod kat;
+mod keys;
 mod model;
 mod output;
+mod remote;
+mod serve;
 mod tamper;
+mod timed;
 mod transfer;
 mod wire;
 
@@ -29,6 +33,8 @@ Examples:
       The main job: a real model through a real channel to a device and back, every tensor verified.
   pqc-gpu transfer --tamper ciphertext
       The same with an attacker on the wire.
+  pqc-gpu serve --listen 127.0.0.1:7700 --identity gpu.pem --trust alice.pub.pem
+      The device's end for hosts elsewhere, which run pqc-gpu transfer --connect.
   pqc-gpu devices
       What can be used here, and what its use promises.
   pqc-gpu identity new alice
@@ -56,7 +62,8 @@ struct CommandLine {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     Devices(devices::Arguments),
-    Transfer(transfer::Arguments),
+    Transfer(Box<transfer::Arguments>),
+    Serve(Box<serve::Arguments>),
     Bench(bench::Arguments),
     Kat(kat::Arguments),
     Identity(identity::Arguments),
@@ -68,6 +75,7 @@ impl Command {
         match self {
             Command::Devices(arguments) => arguments.run(),
             Command::Transfer(arguments) => arguments.run(),
+            Command::Serve(arguments) => arguments.run(),
             Command::Bench(arguments) => arguments.run(),
             Command::Kat(arguments) => arguments.run(),
             Command::Identity(arguments) => arguments.run(),

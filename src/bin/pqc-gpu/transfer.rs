@@ -16,6 +16,7 @@ use crate::{
     failure::Failure,
     model::{Model, Tensor},
     output::{self, Progress},
+    remote::Remote,
     tamper::Tamper,
     wire::Wire,
 };
@@ -23,7 +24,8 @@ use crate::{
 const AFTER: &str = "\
 Every tensor is sealed by the host, uploaded as ciphertext, opened on the device, sealed on the device, sent back,
 opened by the host and compared with the original by SHA3-256. Both ends run in this process; the handshake between
-them is the real one.
+them is the real one. With --connect the device's end is another process, perhaps on another machine, and what comes
+back is compared byte for byte.
 
 Examples:
   pqc-gpu transfer
@@ -31,7 +33,9 @@ Examples:
   pqc-gpu transfer model.safetensors --device cpu --json
       Any safetensors file; one JSON object on standard output.
   pqc-gpu transfer --tamper ciphertext
-      An attacker on the wire flips one bit. Exits 1: nothing of the tensor came out.";
+      An attacker on the wire flips one bit. Exits 1: nothing of the tensor came out.
+  pqc-gpu transfer model.safetensors --connect gpu-server:7700 --trust gpu.pub.pem --identity alice.pem
+      To the device of a machine that runs pqc-gpu serve.";
 
 /// Send a model's tensors to a device and back through a post-quantum channel, and verify every one
 #[derive(Debug, clap::Args)]
@@ -45,6 +49,11 @@ pub(crate) struct Arguments {
     /// Alter the bytes on the wire, to see them refused
     #[arg(long, value_name = "HOW")]
     tamper: Option<Tamper>,
+    #[command(flatten)]
+    remote: Remote,
+    /// Update keys before every N-th tensor, rather than only when they are used up
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    update_key_every: Option<u64>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -55,18 +64,21 @@ pub(crate) struct Arguments {
 const GROUP_BYTES: u64 = 256 << 20;
 
 #[derive(Serialize)]
-struct Report {
-    device: String,
+pub(crate) struct Report {
+    pub(crate) device: String,
     suite: &'static str,
     tensors: usize,
-    bytes: u64,
-    verified: usize,
+    pub(crate) bytes: u64,
+    pub(crate) verified: usize,
     rejected: usize,
     plain_upload_gbps: Option<f64>,
-    sealed_upload_gbps: Option<f64>,
+    pub(crate) sealed_upload_gbps: Option<f64>,
     ratio: Option<f64>,
-    host_seal_gbps: Option<f64>,
-    peak_host_bytes: u64,
+    pub(crate) host_seal_gbps: Option<f64>,
+    pub(crate) peak_host_bytes: u64,
+    /// Who the device's end is, where it is another process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) peer: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tamper: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -79,8 +91,13 @@ impl Arguments {
         if self.tamper.is_some() && model.tensors().len() == 0 {
             return Err(Failure::usage("the model has no tensor to tamper with"));
         }
-        let device = self.device.device.open()?;
-        let report = on_device!(device, device => block_on(run(&model, device, self.tamper)))?;
+        let report = match &self.remote.connect {
+            Some(address) => self.remote.run(address, &model, self.update_key_every, Report::new(&model, None))?,
+            None => {
+                let device = self.device.device.open()?;
+                on_device!(device, device => block_on(run(&model, device, self.tamper, self.update_key_every)))?
+            }
+        };
         if self.json {
             output::json(&report)?;
         } else {
@@ -93,25 +110,18 @@ impl Arguments {
     }
 }
 
-async fn run<D: Device>(model: &Model, device: D, tamper: Option<Tamper>) -> Result<Report, Failure> {
+async fn run<D: Device>(
+    model: &Model,
+    device: D,
+    tamper: Option<Tamper>,
+    update_key_every: Option<u64>,
+) -> Result<Report, Failure> {
     let mut progress = Progress::bytes(model.tensor_bytes().saturating_mul(4));
     let mut wire = Wire::connect(device)?;
+    wire.update_key_every = update_key_every;
     let mut clocks = Clocks::new(model, wire.transfer.device().info().slot_bytes);
-    let mut report = Report {
-        device: wire.transfer.device().info().id.clone(),
-        suite: SUITE_NAME,
-        tensors: model.tensors().len(),
-        bytes: model.tensor_bytes(),
-        verified: 0,
-        rejected: 0,
-        plain_upload_gbps: None,
-        sealed_upload_gbps: None,
-        ratio: None,
-        host_seal_gbps: None,
-        peak_host_bytes: 0,
-        tamper: tamper.map(Tamper::name),
-        rejection: None,
-    };
+    let mut report = Report::new(model, tamper);
+    report.device = wire.transfer.device().info().id.clone();
     // The largest tensor is the one with most to lose.
     let target = model.tensors().enumerate().max_by_key(|(_, tensor)| tensor.bytes.len()).map(|(index, _)| index);
     let target = tamper.and(target);
@@ -273,11 +283,30 @@ fn groups<'a, 'b>(tensors: &'a [(usize, Tensor<'b>)]) -> Vec<&'a [(usize, Tensor
 }
 
 /// Gigabytes (10^9) a second. None where there is nothing to divide.
-fn rate(bytes: u64, seconds: f64) -> Option<f64> {
+pub(crate) fn rate(bytes: u64, seconds: f64) -> Option<f64> {
     (bytes > 0 && seconds > 0.0).then(|| bytes as f64 / 1e9 / seconds)
 }
 
 impl Report {
+    fn new(model: &Model, tamper: Option<Tamper>) -> Self {
+        Report {
+            device: String::new(),
+            suite: SUITE_NAME,
+            tensors: model.tensors().len(),
+            bytes: model.tensor_bytes(),
+            verified: 0,
+            rejected: 0,
+            plain_upload_gbps: None,
+            sealed_upload_gbps: None,
+            ratio: None,
+            host_seal_gbps: None,
+            peak_host_bytes: 0,
+            peer: None,
+            tamper: tamper.map(Tamper::name),
+            rejection: None,
+        }
+    }
+
     fn print(&self, model: &Model) -> Result<(), Failure> {
         let speed = |rate: Option<f64>| rate.map_or("-".to_owned(), |rate| format!("{rate:.2} GB/s"));
         let row = |name: &str, value: String| [name.to_owned(), value];
@@ -294,6 +323,9 @@ impl Report {
             row("host sealing", speed(self.host_seal_gbps)),
             row("peak host memory", format!("{:.1} MiB", self.peak_host_bytes as f64 / f64::from(1 << 20))),
         ];
+        if let Some(peer) = &self.peer {
+            rows.insert(1, row("peer", peer.clone()));
+        }
         if let Some(tamper) = self.tamper {
             rows.insert(0, row("tampered with", tamper.into()));
         }

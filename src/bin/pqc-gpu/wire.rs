@@ -29,6 +29,10 @@ pub(crate) struct Wire<D: Device> {
     pub(crate) seal_seconds: f64,
     /// The most host memory that held tensor bytes at once.
     pub(crate) peak_host_bytes: u64,
+    /// Both ends update their keys before every so many tensors, rather than only when those are used up.
+    pub(crate) update_key_every: Option<u64>,
+    sent: u64,
+    fetched: u64,
 }
 
 impl<D: Device> Wire<D> {
@@ -36,11 +40,14 @@ impl<D: Device> Wire<D> {
     pub(crate) fn connect(device: D) -> Result<Self, Error> {
         let (host, guest) = establish_channel("host", &device.info().id)?;
         let peak_host_bytes = device.info().staging_bytes();
-        Ok(Wire { host, guest, transfer: Transfer::new(device), seal_seconds: 0.0, peak_host_bytes })
+        let transfer = Transfer::new(device);
+        let (seal_seconds, update_key_every, sent, fetched) = (0.0, None, 0, 0);
+        Ok(Wire { host, guest, transfer, seal_seconds, peak_host_bytes, update_key_every, sent, fetched })
     }
 
     /// Seals a tensor at the host, straight into the device's staging slots, and queues its opening.
     pub(crate) async fn send(&mut self, tensor: Tensor<'_>, tamper: Option<Tamper>) -> Result<(), Error> {
+        update_key(&self.host, &self.guest, self.update_key_every, &mut self.sent)?;
         let mut sealing = self.host.seal(tensor.metadata)?;
         let mut prelude = sealing.prelude().to_vec();
         let body_bytes = sealing.body_bytes();
@@ -96,6 +103,7 @@ impl<D: Device> Wire<D> {
     /// Gives the plaintext in pieces; the host holds a few of them at a time. It counts only if this succeeds.
     async fn fetch_into(&mut self, tensor: &DeviceTensor<D>, mut take: impl FnMut(&[u8])) -> Result<(), Error> {
         let (host, guest) = (&self.host, &self.guest);
+        update_key(guest, host, self.update_key_every, &mut self.fetched)?;
         let (mut opening, mut plaintext): (Option<Opening>, _) = (None, Vec::new());
         let mut largest_part = 0;
         let sink = |wire: &[u8]| match &mut opening {
@@ -128,6 +136,15 @@ impl<D: Device> Wire<D> {
         self.host.transport_ended()?;
         self.guest.transport_ended()
     }
+}
+
+/// Counts a tensor, and moves its direction to the next key where one is due before it.
+fn update_key(from: &ChannelSession, to: &ChannelSession, every: Option<u64>, count: &mut u64) -> Result<(), Error> {
+    if every.is_some_and(|every| *count > 0 && count.is_multiple_of(every)) {
+        to.receive_control(&from.update_key()?)?;
+    }
+    *count += 1;
+    Ok(())
 }
 
 /// What a receiver does with the bytes before a body: a KEY_UPDATE where there is one, then header and metadata.

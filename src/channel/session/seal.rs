@@ -18,8 +18,8 @@ use crate::{
     tensor::TensorMetadata,
 };
 
-/// Length of a control record: a header and one tag.
-pub(super) const CONTROL_BYTES: usize = HEADER_BYTES + TAG_BYTES;
+/// Length of a control record (READY, KEY_UPDATE, CLOSE): a header and one tag.
+pub const CONTROL_BYTES: usize = HEADER_BYTES + TAG_BYTES;
 
 impl ChannelSession {
     /// Starts to seal a tensor; its bytes follow piece by piece ([`Sealing::next_piece`]).

@@ -157,7 +157,7 @@ impl Replaced {
 }
 
 /// Tells the owner of a secret key that others can read.
-pub(super) fn warn_if_exposed(path: &Path) {
+pub(crate) fn warn_if_exposed(path: &Path) {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;

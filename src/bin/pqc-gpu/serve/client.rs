@@ -1,0 +1,125 @@
+//! One client: handshake, then every tensor onto the device and back.
+
+use std::{
+    io::Read,
+    net::{Shutdown, TcpStream},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use pqc_gpu_driver::{
+    Error,
+    channel::DeviceConfig,
+    device::Device,
+    identity::KeyId,
+    transfer::{Destination, Transfer},
+    transport::{self, Blocking, Limits, Receiver, Sender},
+};
+
+use crate::timed::{Deadline, Timed};
+
+/// A peer may take a second for every so many bytes of a record.
+const SLOWEST_BYTES_A_SECOND: u64 = 64 << 10;
+/// Tensors opened by one wait for the device.
+const MOST_AT_ONCE: usize = 256;
+/// How long, and for how many bytes, a host that is still sending is listened to after our CLOSE.
+const LINGER: Duration = Duration::from_secs(1);
+const LINGER_BYTES: u64 = 64 << 20;
+
+/// What every client is served by.
+pub(super) struct Terms {
+    pub(super) limits: Limits,
+    pub(super) idle: Duration,
+    pub(super) update_key_every: Option<u64>,
+}
+
+/// What became of a client.
+#[derive(Default)]
+pub(super) struct Served {
+    /// Who it was, once it had proved its key.
+    pub(super) peer: Option<KeyId>,
+    pub(super) tensors: u64,
+    pub(super) bytes: u64,
+    /// The session was closed from here, before the host did.
+    pub(super) stopped: bool,
+}
+
+/// Serves one connection to its end. `opened` is asked for a place when the handshake is done.
+pub(super) async fn serve<D: Device>(
+    device: &D,
+    stream: &Arc<TcpStream>,
+    deadline: &Arc<Deadline>,
+    config: DeviceConfig,
+    terms: &Terms,
+    opened: impl FnOnce() -> bool,
+    served: &mut Served,
+) -> Result<(), Error> {
+    let timed = Timed::new(Arc::clone(stream), Arc::clone(deadline));
+    let session = transport::accept(&mut Blocking(timed.clone()), config).await?;
+    served.peer = Some(session.peer().key_id());
+    if !opened() {
+        return Err(Error::Limit("all clients' places are taken"));
+    }
+    let mut receiver = Receiver::new(&session, Blocking(timed.clone()), terms.limits);
+    let mut sender = Sender::new(&session, Blocking(timed));
+    let mut transfer = Transfer::new(device);
+    let time_for = |bytes: u64| terms.idle + Duration::from_secs(bytes.div_ceil(SLOWEST_BYTES_A_SECOND));
+    let mut closed = false;
+    while !closed && !served.stopped {
+        let mut queued = 0;
+        loop {
+            if deadline.is_stopped() && !receiver.is_ready() {
+                served.stopped = true;
+                break;
+            }
+            deadline.set(terms.idle);
+            match receiver.next().await {
+                Ok(Some(incoming)) => {
+                    deadline.set(time_for(incoming.body_bytes()));
+                    incoming.open_onto(&mut transfer, Destination::Owned).await?;
+                    queued += 1;
+                }
+                Ok(None) => closed = true,
+                Err(Error::TimedOut) if deadline.is_stopped() && session.is_valid() => served.stopped = true,
+                Err(error) => return Err(error),
+            }
+            // What has come whole is answered before more is waited for.
+            if closed || served.stopped || queued == MOST_AT_ONCE || !receiver.is_ready() {
+                break;
+            }
+        }
+        for tensor in transfer.settle().await.into_iter().collect::<Result<Vec<_>, _>>()? {
+            let bytes = tensor.metadata().size_bytes();
+            deadline.set(time_for(bytes));
+            if terms.update_key_every.is_some_and(|every| served.tensors > 0 && served.tensors.is_multiple_of(every)) {
+                sender.update_key().await?;
+            }
+            sender.send_from(&mut transfer, &tensor).await?;
+            served.tensors += 1;
+            served.bytes += bytes;
+        }
+    }
+    if closed {
+        receiver.check_nothing_follows()?;
+    }
+    deadline.set(terms.idle);
+    sender.close().await?;
+    if served.stopped {
+        linger(stream);
+    }
+    Ok(())
+}
+
+/// Reads on for a while after the last word: a connection closed over unread bytes is reset, and the reset may overtake CLOSE.
+fn linger(stream: &TcpStream) {
+    let until = Instant::now() + LINGER;
+    let (mut ignored, mut left) = ([0; 16 << 10], LINGER_BYTES);
+    let _ = stream.shutdown(Shutdown::Write);
+    while let Some(time) = until.checked_duration_since(Instant::now()).filter(|time| !time.is_zero()) {
+        let read = stream.set_read_timeout(Some(time)).and_then(|()| (&mut &*stream).read(&mut ignored));
+        match read {
+            Ok(read @ 1..) if left > read as u64 => left -= read as u64,
+            _ => return,
+        }
+    }
+}
