@@ -43,10 +43,12 @@ class Session:
     def _one_record(self) -> Iterator[None]:
         if self.ended:
             raise SessionOver("the session has ended")
-        self.ended = True
-        self.lifetime.check(self.policy.lifetime)
-        yield
-        self.ended = False
+        try:
+            self.lifetime.check(self.policy.lifetime)
+            yield
+        except Exception:
+            self.ended = True
+            raise
 
     def _seal(self, kind: Kind, metadata: bytes = b"", body: bytes = b"") -> bytes:
         with self._one_record():

@@ -3,7 +3,7 @@
 import socket
 
 from . import messages, records
-from .errors import Truncated
+from .errors import OutOfOrder, Truncated
 from .session import Record, Session
 
 PIECE = 1 << 20
@@ -51,7 +51,7 @@ class Stream:
     def expect_end(self) -> None:
         """Nothing more may come from the peer."""
         if self.socket.recv(1):
-            raise Truncated("bytes after the peer's CLOSE")
+            raise OutOfOrder("bytes after the peer's CLOSE")
 
     def close(self) -> None:
         """Both halves."""

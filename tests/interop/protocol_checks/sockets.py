@@ -1,40 +1,16 @@
-"""Both Python ends over a real socket pair: handshake, tensors both ways, key updates, CLOSE, and a transport that ends."""
+"""Both Python ends over a real socket pair: the whole exchange, and transports that end, boast or mirror."""
 
-import contextlib
 import functools
 import socket
-import threading
-from collections.abc import Callable, Iterator
 
-from pqgt import connect
+from pqgt import connect, exchange
+from pqgt.background import beside
 from pqgt.errors import Malformed, Truncated
 from pqgt.metadata import MAX_BODY
 from pqgt.records import Kind
-from pqgt.session import Record, Session
 from pqgt.transport import Stream
 
 from .tools import SIZES, device, host, refused, tensor
-
-
-@contextlib.contextmanager
-def beside(work: Callable[[], None]) -> Iterator[None]:
-    """Runs `work` in a thread and raises here what went wrong there."""
-    errors: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            work()
-        except BaseException as error:
-            errors.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        yield
-    finally:
-        thread.join()
-        for error in errors:
-            raise error
 
 
 def pair() -> tuple[Stream, Stream]:
@@ -45,41 +21,18 @@ def pair() -> tuple[Stream, Stream]:
     return Stream(ends[0]), Stream(ends[1])
 
 
-def echo(stream: Stream) -> None:
-    """A device that sends back what it gets, with a new key after every other tensor."""
-    session = connect.as_device(stream, device())
-    while (record := stream.record(session)).kind != Kind.CLOSE:
-        if record.metadata is not None:
-            stream.send(session.tensor(record.metadata, record.body))
-            if session.sending.sequence % 3 == 2:
-                stream.send(session.key_update())
-    stream.send(session.close())
-    stream.end()
-    stream.expect_end()
-
-
-def next_of(stream: Stream, session: Session) -> Record:
-    """The next record that is no KEY_UPDATE."""
-    while (record := stream.record(session)).kind == Kind.KEY_UPDATE:
-        pass
-    return record
-
-
-def check_echo() -> None:
-    """Every size there and back."""
+def check_exchange() -> None:
+    """Every size there and back, with key updates of both sides, and no tensor at all."""
     near, far = pair()
-    with beside(lambda: echo(far)):
-        session = connect.as_host(near, host())
-        for size in SIZES:
-            metadata, body = tensor(size)
-            near.send(session.tensor(metadata, body))
-            near.send(session.key_update())
-            assert next_of(near, session) == Record(Kind.TENSOR, metadata, body)
-        near.send(session.close())
-        near.end()
-        assert next_of(near, session).kind == Kind.CLOSE
-        near.expect_end()
-    assert session.receiving.epoch.number == (len(SIZES) + 1) // 2
+    counts = []
+    tensors = [tensor(size) for size in SIZES]
+    with beside(lambda: counts.append(exchange.serve(far, device(), 2))):
+        session = exchange.carry(near, host(), tensors, 3)
+    assert counts == [exchange.Count(len(SIZES), sum(SIZES), len(SIZES) // 3)]
+    assert session.receiving.epoch.number == len(SIZES) // 2
+    near, far = pair()
+    with beside(lambda: exchange.serve(far, device())):
+        exchange.carry(near, host(), [])
 
 
 def check_truncation() -> None:
