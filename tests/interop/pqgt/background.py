@@ -13,7 +13,7 @@ def beside(work: Callable[[], object]) -> Iterator[None]:
     def run() -> None:
         try:
             work()
-        except BaseException as error:  # noqa: BLE001: raised again in the other thread
+        except BaseException as error:
             errors.append(error)
 
     thread = threading.Thread(target=run)

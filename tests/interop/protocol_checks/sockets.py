@@ -2,15 +2,18 @@
 
 import functools
 import socket
+from collections.abc import Callable
 
 from pqgt import connect, exchange
 from pqgt.background import beside
-from pqgt.errors import Malformed, Truncated
+from pqgt.errors import Malformed, OutOfOrder, SessionOver, Truncated, Unauthentic
 from pqgt.metadata import MAX_BODY
 from pqgt.records import Kind
+from pqgt.session import Session
 from pqgt.transport import Stream
 
-from .tools import SIZES, device, host, refused, tensor
+from .tools import SIZES, device, host, named, refused, tensor
+from .wrongs import ENDING, WRONGS, Wrong
 
 
 def pair() -> tuple[Stream, Stream]:
@@ -35,21 +38,36 @@ def check_exchange() -> None:
         exchange.carry(near, host(), [])
 
 
-def check_truncation() -> None:
-    """A transport that ends without CLOSE, also within a record, was truncated."""
-    for cut in (0, 63, 64, 100, -1):
-        near, far = pair()
-        with beside(functools.partial(ended_after, far, cut)):
-            session = connect.as_host(near, host())
-            with refused(Truncated):
-                near.record(session)
+def check_wrong_records() -> None:
+    """Every wrong of `wrongs`, from a device to a host and the other way round."""
+    for name, wrong in (WRONGS | ENDING).items():
+        for connect_liar, connect_victim in ((as_device, as_host), (as_host, as_device)):
+            far, near = pair()
+            with beside(functools.partial(send_wrong, far, connect_liar, wrong, name in ENDING)):
+                session = connect_victim(near)
+                with (
+                    named(name),
+                    refused(Truncated if name in ENDING else (Malformed, OutOfOrder, Unauthentic, SessionOver)),
+                ):
+                    while True:
+                        near.record(session)
 
 
-def ended_after(stream: Stream, cut: int) -> None:
-    """A device whose transport ends after `cut` bytes of its first tensor."""
-    session = connect.as_device(stream, device())
-    stream.send(session.tensor(*tensor(500))[:cut])
-    stream.end()
+def as_host(stream: Stream) -> Session:
+    """Any honest host's handshake."""
+    return connect.as_host(stream, host())
+
+
+def as_device(stream: Stream) -> Session:
+    """Any honest device's handshake."""
+    return connect.as_device(stream, device())
+
+
+def send_wrong(stream: Stream, handshake: Callable[[Stream], Session], wrong: Wrong, ending: bool) -> None:
+    """An honest handshake, and then this."""
+    stream.send(wrong(handshake(stream), *tensor(500)))
+    if ending:
+        stream.end()
 
 
 def check_lengths_come_first() -> None:

@@ -20,14 +20,24 @@ TRUST_HOST, TRUST_DEVICE = Trust.pinned([HOST.public]), Trust.pinned([DEVICE.pub
 
 
 @contextlib.contextmanager
-def refused(how: type[Exception] = ProtocolError, saying: str = "") -> Iterator[None]:
+def refused(how: type[Exception] | tuple[type[Exception], ...] = ProtocolError, saying: str = "") -> Iterator[None]:
     """What is inside must raise this, with this in its text."""
     try:
         yield
     except how as error:
         assert saying in str(error), f"refused, but with {error!r}, which does not say {saying!r}"
         return
-    raise AssertionError(f"accepted, and should have raised {how.__name__} saying {saying!r}")
+    raise AssertionError(f"accepted, and should have raised {how} saying {saying!r}")
+
+
+@contextlib.contextmanager
+def named(name: str) -> Iterator[None]:
+    """Says which case it was that failed inside."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(f"in the case: {name}")
+        raise
 
 
 def host(policy: Policy = Policy()) -> Host:
