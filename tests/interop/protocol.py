@@ -7,7 +7,7 @@ Usage: protocol.py PATH/TO/pqc-gpu
 import importlib
 import time
 
-SUBJECTS = ("metadatas", "handshakes", "sessions", "sockets")
+SUBJECTS = ("metadatas", "handshakes", "sessions", "sockets", "vectors", "vector_refusals")
 
 
 def main() -> None:

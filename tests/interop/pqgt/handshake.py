@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import os
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -35,16 +36,23 @@ class Transcript:
 
 
 class End:
-    """An end of one handshake. Tests of the other end override `claims`, `sign` and `finish` to lie in them."""
+    """An end of one handshake. Tests of the other end override `claims`, `sign` and `finish` to lie in them; those of
+    the vectors override what is random.
+    """
 
     role: bytes
     peer: bytes
+    lifetime = Lifetime
 
     def __init__(self, identity: Identity, label: str, trust: Trust) -> None:
         self.identity = identity
         self.label = label
         self.trust = trust
         self.transcript = Transcript()
+
+    def random(self) -> bytes:
+        """The 32 random bytes of our message."""
+        return os.urandom(messages.RANDOM_SIZE)
 
     def claims(self, proof: Proof) -> bytes:
         """What is said before the signature."""

@@ -1,11 +1,8 @@
 """The host's end of the handshake: M1, M3, and no session before READY verifies."""
 
-import os
-
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
 
 from . import kem, messages
-from .clock import Lifetime
 from .errors import Malformed, Unauthentic
 from .handshake import End
 from .identity import Identity, key_id
@@ -29,12 +26,16 @@ class Host(End):
         self.policy = policy
         self.expected = expected
 
+    def kem_key(self) -> MLKEM768PrivateKey:
+        """Fresh for this handshake."""
+        return MLKEM768PrivateKey.generate()
+
     def start(self) -> bytes:
         """M1."""
-        self._lifetime = Lifetime()
-        self._kem = MLKEM768PrivateKey.generate()
+        self._lifetime = self.lifetime()
+        self._kem = self.kem_key()
         encapsulation_key = self._kem.public_key().public_bytes_raw()
-        m1 = M1(os.urandom(RANDOM_SIZE), self.policy, self.expected, encapsulation_key).encode()
+        m1 = M1(self.random(), self.policy, self.expected, encapsulation_key).encode()
         self.transcript.add(m1)
         return m1
 
