@@ -4,9 +4,9 @@ from .errors import OutOfOrder, SessionOver
 from .records import Header, Kind, chunks
 from .schedule import Epoch
 
-LAST_SEQUENCE, LAST_EPOCH = 2**64 - 2, 2**32 - 2
+LAST_SEQUENCE, LAST_EPOCH = 2**64 - 2, 2**32 - 1
 # Chunks that must remain for the records that may still have to come: KEY_UPDATE and CLOSE, or CLOSE alone.
-RESERVED = {Kind.READY: 2, Kind.TENSOR: 2, Kind.KEY_UPDATE: 1, Kind.CLOSE: 0}
+RESERVED = {Kind.READY: 1, Kind.TENSOR: 2, Kind.KEY_UPDATE: 1, Kind.CLOSE: 0}
 
 
 class Direction:

@@ -15,6 +15,10 @@ from pqgt.signature import SIGNATURE_SIZE
 from .tools import named
 from .vector_ends import Case, Json, load
 
+MEMBERS = {"name", "inputs", "messages", "opened", "transcript_hashes", "secrets", "traffic", "records"}
+RECORD = {"type", "epoch", "sequence", "aad", "nonce", "tags", "bytes", "sha3_256"}
+TENSOR = RECORD | {"id", "name", "dtype", "shape", "plaintext_bytes", "metadata"}
+
 
 def check_cases() -> None:
     """All of them."""
@@ -22,6 +26,7 @@ def check_cases() -> None:
     assert len(cases) >= 4
     for json in cases:
         with named(json["name"]):
+            assert set(json) == MEMBERS
             case = Case(json)
             sessions = agree_on_handshake(case)
             agree_on_transcript_and_secrets(case)
@@ -119,6 +124,7 @@ def agree_on_records(case: Json, role: str, sender: Session, receiver: Session) 
             )
             assert (header.epoch, header.sequence) == (known["epoch"], known["sequence"])
             assert len(record) == known["bytes"] and hashlib.sha3_256(record).hexdigest() == known["sha3_256"]
+            assert ("record" in known) == (len(record) <= 4096)
             if "record" in known:
                 equal(record, known["record"])
             equal(records.associated_data(header.encode(), metadata), known["aad"])
@@ -129,8 +135,8 @@ def agree_on_records(case: Json, role: str, sender: Session, receiver: Session) 
 
 def described(known: Json) -> tuple[bytes, bytes]:
     """A record's metadata, encoded, and its plaintext."""
+    assert set(known) - {"record"} == (TENSOR if known["type"] == "TENSOR" else RECORD)
     if known["type"] != "TENSOR":
-        assert "metadata" not in known and "plaintext_bytes" not in known
         return b"", b""
     metadata = Metadata(known["id"], known["name"], known["dtype"], tuple(known["shape"]))
     equal(metadata.encode(), known["metadata"])
