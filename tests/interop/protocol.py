@@ -7,7 +7,7 @@ Usage: protocol.py PATH/TO/pqc-gpu
 import importlib
 import time
 
-SUBJECTS = ("metadatas", "handshakes", "sessions", "sockets", "vectors", "vector_refusals")
+SUBJECTS = ("metadatas", "handshakes", "sessions", "sockets", "vectors", "vector_refusals", "serve_honest")
 
 
 def main() -> None:
