@@ -1,17 +1,16 @@
 """The handshake, Python against Python: honest ones agree, and nothing altered, forged or misdirected gets through."""
 
-from pqgt import kem, messages, records, signature
+from pqgt import kem, messages, records
 from pqgt.device import Device
 from pqgt.errors import Malformed, ProtocolError, Unauthentic
 from pqgt.host import Host
 from pqgt.identity import Identity
-from pqgt.messages import Proof
 from pqgt.policy import Policy
 from pqgt.records import Kind
-from pqgt.schedule import RoleKeys
 from pqgt.trust import Trust
 
-from .tools import DEVICE, HOST, TRUST_DEVICE, TRUST_HOST, device, handshake, host, refused
+from .liars import DEVICES, HOSTS
+from .tools import DEVICE, HOST, TRUST_DEVICE, TRUST_HOST, device, handshake, host, named, refused
 
 
 def check_agreement() -> None:
@@ -128,52 +127,12 @@ class Pretender(Identity):
 
 def check_lies() -> None:
     """Whatever one end lies about inside the seal, the other finds."""
-    other = Identity.generate()
-
-    class ForgedSignature(Device):
-        def sign(self, transcript_hash: bytes) -> bytes:
-            return signature.sign(other.signing, b"device", transcript_hash)
-
-    class WrongRole(Device):
-        def sign(self, transcript_hash: bytes) -> bytes:
-            return signature.sign(self.identity.signing, b"host", transcript_hash)
-
-    class WrongFinished(Device):
-        def finish(self, keys: RoleKeys, transcript_hash: bytes) -> bytes:
-            return bytes(64)
-
-    class WrongPolicy(Device):
-        def claims(self, proof: Proof) -> bytes:
-            return Proof(proof.label, proof.public, Policy(7200).encode(), b"").claims()
-
-    class BrokenLabel(Device):
-        def claims(self, proof: Proof) -> bytes:
-            return b"\x01\xff" + Proof("", proof.public, proof.policy, b"").claims()[1:]
-
-    class ByteTooMany(Device):
-        def claims(self, proof: Proof) -> bytes:
-            return proof.claims() + b"\0"
-
-    for liar, error, saying in (
-        (ForgedSignature, Unauthentic, "signature"), (WrongRole, Unauthentic, "signature"),
-        (WrongFinished, Unauthentic, "Finished"), (WrongPolicy, Malformed, "policy"),
-        (BrokenLabel, Malformed, "UTF-8"), (ByteTooMany, ProtocolError, ""),
-    ):  # fmt: skip
-        ours = host()
-        with refused(error, saying):
-            ours.receive_m2(liar(DEVICE, "liar", TRUST_HOST).receive_m1(ours.start()))
-
-    class HostForgedSignature(Host):
-        def sign(self, transcript_hash: bytes) -> bytes:
-            return signature.sign(other.signing, b"host", transcript_hash)
-
-    class HostWrongFinished(Host):
-        def finish(self, keys: RoleKeys, transcript_hash: bytes) -> bytes:
-            return keys.finished(bytes(64))
-
-    for lying_host, saying in ((HostForgedSignature, "signature"), (HostWrongFinished, "Finished")):
-        with refused(Unauthentic, saying):
-            handshake(lying_host(HOST, "liar", TRUST_DEVICE), device())
+    for device_kind in DEVICES:
+        with named(device_kind.__name__), refused((Malformed, Unauthentic)):
+            handshake(host(), device_kind(DEVICE, "liar", TRUST_HOST))
+    for host_kind in HOSTS:
+        with named(host_kind.__name__), refused((Malformed, Unauthentic)):
+            handshake(host_kind(HOST, "liar", TRUST_DEVICE), device())
 
 
 def check_replays() -> None:
