@@ -7,7 +7,18 @@ Usage: protocol.py PATH/TO/pqc-gpu
 import importlib
 import time
 
-SUBJECTS = ("metadatas", "handshakes", "sessions", "sockets", "vectors", "vector_refusals", "serve_honest")
+SUBJECTS = (
+    "metadatas",
+    "handshakes",
+    "sessions",
+    "sockets",
+    "vectors",
+    "vector_refusals",
+    "serve_honest",
+    "serve_wrong",
+    "transfer_honest",
+    "transfer_wrong",
+)
 
 
 def main() -> None:

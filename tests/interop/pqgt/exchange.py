@@ -1,7 +1,6 @@
 """What the program's two ends say after the handshake ("The program's exchange")."""
 
-import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from . import connect
 from .background import beside
@@ -14,15 +13,6 @@ from .session import Record, Session
 from .transport import Stream
 
 Tensor = tuple[Metadata, bytes]
-
-
-@dataclasses.dataclass
-class Count:
-    """What crossed."""
-
-    tensors: int = 0
-    bytes: int = 0
-    updates: int = 0
 
 
 def carry(stream: Stream, host: Host, tensors: Sequence[Tensor], update_every: int = 0) -> Session:
@@ -53,19 +43,20 @@ def next_of(stream: Stream, session: Session) -> Record:
     return record
 
 
-def serve(stream: Stream, device: Device, update_every: int = 0) -> Count:
-    """The device end: sends back what it gets, with a KEY_UPDATE after every `update_every` tensors."""
+def serve(stream: Stream, device: Device, update_every: int = 0) -> Iterator[Record]:
+    """The device end: sends back what it gets, with a KEY_UPDATE after every `update_every` tensors. Yields every record
+    before it answers it.
+    """
     session = connect.as_device(stream, device)
-    count = Count()
+    count = 0
     while (record := stream.record(session)).kind != Kind.CLOSE:
+        yield record
         if record.metadata is None:
-            count.updates += 1
             continue
-        count.tensors += 1
-        count.bytes += len(record.body)
+        count += 1
         stream.send(session.tensor(record.metadata, record.body))
-        if update_every and count.tensors % update_every == 0:
+        if update_every and count % update_every == 0:
             stream.send(session.key_update())
+    yield record
     stream.send(session.close())
     stream.close()
-    return count

@@ -1,0 +1,28 @@
+"""Writes a .safetensors file: length of the header (8, little-endian), the header as JSON, the tensors' bytes."""
+
+import json
+import math
+import os
+import pathlib
+
+from pqgt.metadata import BITS
+
+from .tools import SIZES
+
+# Name, element type and shape: every size of the checks, other types, a scalar, a zero extent, a name beyond ASCII.
+TENSORS = [(f"size {size}", "U8", [size]) for size in SIZES] + [
+    ("weights", "F32", [33, 127]), ("größe 装置", "BF16", [3, 5]), ("scalar", "I64", []), ("none", "F16", [4, 0, 2]),
+]  # fmt: skip
+
+
+def write(path: pathlib.Path) -> dict[str, bytes]:
+    """A file with TENSORS; their bytes by name."""
+    header, data, bodies = {}, bytearray(), {}
+    for name, dtype, shape in TENSORS:
+        body = bodies[name] = os.urandom(math.prod(shape) * BITS[dtype] // 8)
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [len(data), len(data) + len(body)]}
+        data += body
+    encoded = json.dumps(header).encode()
+    encoded += b" " * (-len(encoded) % 8)
+    path.write_bytes(len(encoded).to_bytes(8, "little") + encoded + data)
+    return bodies
