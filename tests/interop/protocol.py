@@ -1,5 +1,5 @@
-"""A second implementation of docs/protocol.md (the package pqgt beside this file, on pyca/cryptography >= 50) agrees with
-itself, with the committed vectors, and with the program over a socket, as host and as device.
+"""A second implementation of docs/protocol.md (the package pqgt beside this file, on pyca/cryptography >= 50) agrees
+with itself, with the committed vectors, and with the program over a socket, as host and as device.
 
 Usage: protocol.py PATH/TO/pqc-gpu
 """

@@ -44,8 +44,8 @@ def next_of(stream: Stream, session: Session) -> Record:
 
 
 def serve(stream: Stream, device: Device, update_every: int = 0) -> Iterator[Record]:
-    """The device end: sends back what it gets, with a KEY_UPDATE after every `update_every` tensors. Yields every record
-    before it answers it.
+    """The device end: sends back what it gets, with a KEY_UPDATE after every `update_every` tensors. Yields every
+    record before it answers it.
     """
     session = connect.as_device(stream, device)
     count = 0

@@ -10,7 +10,9 @@ MODULUS = 3329
 
 
 def check_modulus(public: bytes) -> None:
-    """FIPS 203 section 7.2: every 12-bit coefficient, two in three bytes little-endian, is reduced; rho is the last 32."""
+    """FIPS 203 section 7.2: every 12-bit coefficient is reduced. Two are in three bytes, little-endian; the last 32
+    bytes are rho.
+    """
     for at in range(0, PUBLIC_SIZE - 32, 3):
         pair = int.from_bytes(public[at : at + 3], "little")
         if pair & 0xFFF >= MODULUS or pair >> 12 >= MODULUS:

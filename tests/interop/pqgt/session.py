@@ -1,4 +1,4 @@
-"""A session: seals what this end sends, opens what the other does, one after the other and never again after an error."""
+"""A session: seals what this end sends and opens what the other does, and never again after an error."""
 
 import contextlib
 import typing

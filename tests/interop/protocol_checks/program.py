@@ -49,8 +49,8 @@ def keys() -> Iterator[pathlib.Path]:
 
 @contextlib.contextmanager
 def served(*options: str, code: int | tuple[int, ...] = 0) -> Iterator[Server]:
-    """`serve` with DEVICE's identity, which trusts HOST. Behind the block it has ended, by a signal unless `--once`, with
-    this exit code, or one of these.
+    """`serve` with DEVICE's identity, which trusts HOST. Behind the block it has ended, by a signal unless `--once`,
+    with this exit code, or one of these.
     """
     with keys() as here, (here / "said").open("w+") as said:
         command = [PROGRAM, "serve", "--listen", "127.0.0.1:0", "--identity", f"{here}/device.pem", "--trust",

@@ -9,16 +9,20 @@ from pqgt.metadata import BITS
 
 from .tools import SIZES
 
+Described = tuple[str, str, list[int]]
 # Name, element type and shape: every size of the checks, other types, a scalar, a zero extent, a name beyond ASCII.
-TENSORS = [(f"size {size}", "U8", [size]) for size in SIZES] + [
+TENSORS: list[Described] = [(f"size {size}", "U8", [size]) for size in SIZES] + [
     ("weights", "F32", [33, 127]), ("größe 装置", "BF16", [3, 5]), ("scalar", "I64", []), ("none", "F16", [4, 0, 2]),
 ]  # fmt: skip
 
+# Few and small ones, for checks that are many.
+SMALL = [one for one in TENSORS if math.prod(one[2]) < 20000]
 
-def write(path: pathlib.Path) -> dict[str, bytes]:
-    """A file with TENSORS; their bytes by name."""
+
+def write(path: pathlib.Path, tensors: list[Described]) -> dict[str, bytes]:
+    """A file with these; their bytes by name."""
     header, data, bodies = {}, bytearray(), {}
-    for name, dtype, shape in TENSORS:
+    for name, dtype, shape in tensors:
         body = bodies[name] = os.urandom(math.prod(shape) * BITS[dtype] // 8)
         header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [len(data), len(data) + len(body)]}
         data += body

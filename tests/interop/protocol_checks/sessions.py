@@ -64,8 +64,9 @@ def check_chunks_stay_where_they_are() -> None:
 
 
 def check_order() -> None:
-    """What `wrongs` cannot make: a record reflected, one of another session under another key, one sent after our own CLOSE.
-    CLOSE ends one direction only."""
+    """What `wrongs` cannot make: a record reflected, one of another session under another key, one sent after our own
+    CLOSE. CLOSE ends one direction only.
+    """
     ours, theirs = sessions()
     with refused(OutOfOrder):
         theirs.open_record(theirs.tensor(*tensor(1)))

@@ -37,11 +37,13 @@ class Keeper:
 
 
 @contextlib.contextmanager
-def model() -> Iterator[tuple[pathlib.Path, dict[str, bytes]]]:
+def model(
+    tensors: list[safetensors.Described] = safetensors.TENSORS,
+) -> Iterator[tuple[pathlib.Path, dict[str, bytes]]]:
     """A file, and what is in it."""
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "model.safetensors"
-        yield path, safetensors.write(path)
+        yield path, safetensors.write(path, tensors)
 
 
 def succeeded(result: Transferred, bodies: dict[str, bytes], keeper: Keeper) -> None:
@@ -64,7 +66,9 @@ def check_sizes_and_updates() -> None:
 
 
 def check_labels_and_attestations() -> None:
-    """The longest and the emptiest label, one that tries to write to the terminal, and an attestation nobody asked for."""
+    """The longest and the emptiest label, one that tries to write to the terminal, and an attestation nobody asked
+    for.
+    """
     with model() as (path, bodies):
         for keeper in (Keeper(label=""), Keeper(label="ß" * 127 + "x"), Keeper(label="\x1b[2J\n\0"),
                        Keeper(attestation=bytes(65536))):  # fmt: skip

@@ -1,7 +1,8 @@
 """Both ends of a case of tests/vectors/channel.json: they draw what the case says instead of random bytes.
 
-pyca/cryptography takes no coins for ML-KEM and ML-DSA. So the shared secret is computed from the case's coins (FIPS 203,
-algorithm 17, step 1) and must be what decapsulation gives, and signatures are the case's, which the other end verifies.
+pyca/cryptography takes no coins for ML-KEM and ML-DSA. So the shared secret is computed from the case's coins (FIPS
+203, algorithm 17, step 1) and must be what decapsulation gives, and signatures are the case's, which the other end
+verifies.
 """
 
 import hashlib

@@ -54,7 +54,7 @@ def agree_on_handshake(case: Case) -> tuple[Session, Session]:
         size = len(exported["value"]) // 2
         equal(one.export(exported["label"].encode(), bytes.fromhex(exported["context"]), size), exported["value"])
     assert (session.peer.label, device_session.peer.label) == (inputs["device"]["label"], inputs["host"]["label"])
-    # Both counters start where the case's first TENSOR is, so that records can be sealed and opened again from READY on.
+    # The device's counters go back to READY, so that it can be sealed and opened again like every other record.
     device_session.sending.sequence = device_session.sending.used = 0
     session.receiving.sequence = session.receiving.used = 0
     return session, device_session
