@@ -5,9 +5,11 @@ otherwise serves the next honest host.
 import contextlib
 import functools
 import socket
+import time
 from collections.abc import Callable
 
 from pqgt import connect, exchange, kem
+from pqgt.clock import Lifetime
 from pqgt.errors import Truncated
 from pqgt.host import Host
 from pqgt.identity import Identity
@@ -181,6 +183,52 @@ def check_impatience() -> None:
                     assert closed(stream) == b""
         with contextlib.closing(server.connect()) as stream:
             exchange.carry(stream, host(), [tensor(10)])
+
+
+class Timeless(Lifetime):
+    """Does not look at the clock."""
+
+    def check(self, seconds: int) -> None:
+        """Never over."""
+
+
+class Overstayer(Host):
+    """A host whose sessions do not end on its side."""
+
+    lifetime = Timeless
+
+
+def check_lifetime() -> None:
+    """A session whose seconds are over takes no more, whatever the host's clocks say."""
+    with served("--once", code=(1, 4)) as server, contextlib.closing(server.connect()) as stream:
+        session = connect.as_host(stream, Overstayer(HOST, "overstayer", TRUST_DEVICE, Policy(2)))
+        stream.send(session.tensor(*tensor(10)))
+        assert stream.record(session).kind == Kind.TENSOR
+        time.sleep(2.1)
+        pour(stream, session.tensor(*tensor(10)))
+        assert closed(stream) == b""
+
+
+def check_a_replayed_handshake() -> None:
+    """M1 and M3 of an earlier session, sent again, make no session: M2 is another."""
+    with served() as server:
+        ours = host()
+        with contextlib.closing(server.connect()) as stream:
+            m1 = ours.start()
+            stream.send(m1)
+            m2 = stream.message(2)
+            m3 = ours.receive_m2(m2)
+            stream.send(m3)
+            session = ours.receive_ready(stream.ready())
+            record = session.tensor(*tensor(10))
+            stream.send(record + session.close())
+            assert [stream.record(session).kind, stream.record(session).kind] == [Kind.TENSOR, Kind.CLOSE]
+        with contextlib.closing(server.connect()) as stream:
+            stream.send(m1)
+            assert stream.message(2) != m2
+            pour(stream, m3 + record)
+            assert closed(stream) == b""
+    assert (server.summary["clients"], server.summary["refused"], server.summary["tensors"]) == (1, 1, 1)
 
 
 def check_limits() -> None:
