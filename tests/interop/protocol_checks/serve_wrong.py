@@ -135,6 +135,8 @@ def wrongdoers() -> dict[str, Wrongdoer]:
 
 # The program may call metadata that it refuses before it looks at the tag unreadable input, which is exit code 2.
 UNREADABLE = (1, 2)
+# The program answers CLOSE with CLOSE, and need not look at what is behind it.
+UNSEEN = (0, 1)
 METADATA = {
     "altered metadata", "metadata in another encoding", "metadata and a byte", "no metadata", "an unknown element type",
     "sixty five extents",
@@ -153,7 +155,7 @@ CHANGES: dict[str, Callable[[bytes], bytes]] = {
 def check_every_one_alone() -> None:
     """`--once` says with its exit code what became of each."""
     for name, wrongdoer in wrongdoers().items():
-        code = UNREADABLE if name in METADATA else 1
+        code = UNREADABLE if name in METADATA else UNSEEN if name == "a tensor after close" else (1,)
         with named(name), served("--once", code=code) as server, contextlib.closing(server.connect()) as stream:
             wrongdoer(stream)
 
@@ -167,7 +169,7 @@ def check_the_server_survives_all() -> None:
                 wrongdoer(stream)
             with named(f"an honest host after {name}"), contextlib.closing(server.connect()) as stream:
                 exchange.carry(stream, host(), [tensor(10)])
-    assert server.summary["refused"] + server.summary["failed"] == len(doers), server.summary
+    assert len(doers) - 1 <= server.summary["refused"] + server.summary["failed"] <= len(doers), server.summary
     assert server.summary["clients"] >= len(doers)
 
 
