@@ -8,17 +8,9 @@ import importlib
 import time
 
 SUBJECTS = (
-    "metadatas",
-    "handshakes",
-    "sessions",
-    "sockets",
-    "vectors",
-    "vector_refusals",
-    "serve_honest",
-    "serve_wrong",
-    "transfer_honest",
-    "transfer_wrong",
-)
+    "metadatas", "handshakes", "sessions", "sockets", "vectors", "vector_refusals",
+    "serve_honest", "serve_wrong", "transfer_honest", "transfer_wrong", "attestations",
+)  # fmt: skip
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ otherwise serves the next honest host.
 
 import contextlib
 import functools
+import random
 import socket
 import time
 from collections.abc import Callable
@@ -246,6 +247,25 @@ def check_limits() -> None:
                     while True:
                         came.append(stream.record(session))
                 assert len(came) < len(sizes) and all(record.kind == Kind.TENSOR for record in came)
+
+
+def check_random_bits() -> None:
+    """One bit of all that a host sends after its handshake, any: what comes back is what was sent, or nothing."""
+    seed = random.randrange(1 << 32)
+    chance = random.Random(seed)
+    with served() as server:
+        for _ in range(60):
+            with contextlib.closing(server.connect()) as stream, named(f"seed {seed}"):
+                session = connect.as_host(stream, host())
+                tensors = [tensor(size) for size in (0, 100, 20000)]
+                sent = b"".join(session.tensor(*one) for one in tensors) + session.close()
+                pour(stream, flipped(sent, chance.randrange(len(sent))), end=True)
+                came = []
+                with contextlib.suppress(Truncated, ConnectionResetError):
+                    while True:
+                        came.append(stream.record(session))
+                assert [(record.metadata, record.body) for record in came] == tensors[: len(came)]
+    assert server.summary["failed"] == 60
 
 
 def check_connections_that_vanish() -> None:
