@@ -1,7 +1,7 @@
 //! What a Vulkan driver's compiler makes of the shaders: instructions, registers, spills.
 //!
 //! ```sh
-//! cargo run --example shader_statistics -- ADAPTER
+//! cargo run --example shader_statistics -- ADAPTER [SHADER]
 //! ```
 //!
 //! The adapter need not be there: Mesa compiles for AMD GPUs that are not, as in
@@ -16,16 +16,18 @@ use naga::{
     proc::{BoundsCheckPolicies, BoundsCheckPolicy},
     valid::{Capabilities, ValidationFlags, Validator},
 };
-use pqc_gpu_driver::kernel::wgsl::Shader;
+use pqc_gpu_driver::kernel::wgsl::{Binding, Shader};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let wanted = std::env::args().nth(1).unwrap_or_default();
+    let only = std::env::args().nth(2);
     // SAFETY: nothing else in this process uses Vulkan, every handle comes from the call before, and what they are made of outlives
     // the calls; the process ends without destroying them.
     unsafe {
         let entry = ash::Entry::load()?;
         let application = vk::ApplicationInfo::default().api_version(vk::API_VERSION_1_2);
-        let instance = entry.create_instance(&vk::InstanceCreateInfo::default().application_info(&application), None)?;
+        let instance =
+            entry.create_instance(&vk::InstanceCreateInfo::default().application_info(&application), None)?;
         let name = |physical: &vk::PhysicalDevice| {
             let properties = instance.get_physical_device_properties(*physical);
             properties.device_name_as_c_str().map_or_else(|_| String::new(), |name| name.to_string_lossy().into_owned())
@@ -37,19 +39,20 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("{}", name(&physical));
         let queues = [vk::DeviceQueueCreateInfo::default().queue_priorities(&[1.0])];
         let extensions = [ash::khr::pipeline_executable_properties::NAME.as_ptr()];
-        let mut told = vk::PhysicalDevicePipelineExecutablePropertiesFeaturesKHR::default().pipeline_executable_info(true);
+        let mut told =
+            vk::PhysicalDevicePipelineExecutablePropertiesFeaturesKHR::default().pipeline_executable_info(true);
         let create = vk::DeviceCreateInfo::default()
             .queue_create_infos(&queues)
             .enabled_extension_names(&extensions)
             .push_next(&mut told);
         let device = instance.create_device(physical, &create, None)?;
         let executables = ash::khr::pipeline_executable_properties::Device::new(&instance, &device);
-        for &shader in Shader::ALL {
+        for &shader in Shader::ALL.iter().filter(|shader| only.as_deref().is_none_or(|only| only == shader.name())) {
             println!("\n{shader:?}");
             let words = spirv(shader)?;
             let module = device.create_shader_module(&vk::ShaderModuleCreateInfo::default().code(&words), None)?;
             let entry_point = CString::new(shader.name())?;
-            let layout = layout(&device, shader.bindings().len() as u32)?;
+            let layout = layout(&device, shader)?;
             let stage = vk::PipelineShaderStageCreateInfo::default()
                 .stage(vk::ShaderStageFlags::COMPUTE)
                 .module(module)
@@ -61,9 +64,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             let pipeline = device
                 .create_compute_pipelines(vk::PipelineCache::null(), &[create], None)
                 .map_err(|(_, error)| error)?[0];
-            for statistic in executables.get_pipeline_executable_statistics(
-                &vk::PipelineExecutableInfoKHR::default().pipeline(pipeline),
-            )? {
+            for statistic in executables
+                .get_pipeline_executable_statistics(&vk::PipelineExecutableInfoKHR::default().pipeline(pipeline))?
+            {
                 let label = CStr::from_ptr(statistic.name.as_ptr()).to_string_lossy();
                 println!("  {label:<32} {}", statistic.value.u64);
             }
@@ -91,8 +94,8 @@ fn spirv(shader: Shader) -> Result<Vec<u32>, Box<dyn Error>> {
     Ok(spv::write_vec(&module, &info, &options, Some(&pipeline))?)
 }
 
-/// Parameters, then as many storage buffers.
-unsafe fn layout(device: &ash::Device, buffers: u32) -> Result<vk::PipelineLayout, vk::Result> {
+/// Parameters, then what the shader binds.
+unsafe fn layout(device: &ash::Device, shader: Shader) -> Result<vk::PipelineLayout, vk::Result> {
     let binding = |binding, kind| {
         vk::DescriptorSetLayoutBinding::default()
             .binding(binding)
@@ -101,7 +104,13 @@ unsafe fn layout(device: &ash::Device, buffers: u32) -> Result<vk::PipelineLayou
             .stage_flags(vk::ShaderStageFlags::COMPUTE)
     };
     let mut bindings = vec![binding(0, vk::DescriptorType::UNIFORM_BUFFER_DYNAMIC)];
-    bindings.extend((1..=buffers).map(|number| binding(number, vk::DescriptorType::STORAGE_BUFFER)));
+    bindings.extend((1..).zip(shader.bindings()).map(|(number, &(_, bound))| {
+        let kind = match bound {
+            Binding::Uniform => vk::DescriptorType::UNIFORM_BUFFER,
+            Binding::Read | Binding::Write => vk::DescriptorType::STORAGE_BUFFER,
+        };
+        binding(number, kind)
+    }));
     // SAFETY: as the caller promises for its device.
     unsafe {
         let set = vk::DescriptorSetLayoutCreateInfo::default().bindings(&bindings);

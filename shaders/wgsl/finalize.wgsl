@@ -1,7 +1,7 @@
 // Writes the launch's token as verdict only if as many chunks hold as the authenticated length says, at least one, under a usable
 // context; else 0, which is failure.
 
-@group(0) @binding(1) var<storage, read> context: array<vec4<u32>>;
+@group(0) @binding(1) var<uniform> context: array<vec4<u32>, CONTEXT_BLOCKS>;
 @group(0) @binding(2) var<storage, read_write> verdicts: array<u32>;
 
 @compute @workgroup_size(1)

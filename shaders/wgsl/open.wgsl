@@ -1,6 +1,6 @@
 // Decrypts the bound chunks of a body whose verdict is this launch's token; else writes zeros.
 
-@group(0) @binding(1) var<storage, read> context: array<vec4<u32>>;
+@group(0) @binding(1) var<uniform> context: array<vec4<u32>, CONTEXT_BLOCKS>;
 @group(0) @binding(2) var<storage, read> body: array<vec4<u32>>;
 @group(0) @binding(3) var<storage, read> verdicts: array<u32>;
 @group(0) @binding(4) var<storage, read_write> plaintext: array<PLAINTEXT>;

@@ -1,7 +1,7 @@
 // Encrypts the bound chunks into their places in a body; tag.wgsl then adds their tags. Writes zeros where the context is
 // not usable. What lies behind the last byte is zero, for tag.wgsl to write to.
 
-@group(0) @binding(1) var<storage, read> context: array<vec4<u32>>;
+@group(0) @binding(1) var<uniform> context: array<vec4<u32>, CONTEXT_BLOCKS>;
 @group(0) @binding(2) var<storage, read> plaintext: array<PLAINTEXT>;
 @group(0) @binding(3) var<storage, read_write> body: array<vec4<u32>>;
 

@@ -1,6 +1,6 @@
 // Adds the tags to chunks that seal.wgsl encrypted, from ciphertext that only it writes.
 
-@group(0) @binding(1) var<storage, read> context: array<vec4<u32>>;
+@group(0) @binding(1) var<uniform> context: array<vec4<u32>, CONTEXT_BLOCKS>;
 @group(0) @binding(2) var<storage, read> aad: array<vec4<u32>>;
 @group(0) @binding(3) var<storage, read_write> body: array<vec4<u32>>;
 

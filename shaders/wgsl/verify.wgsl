@@ -1,6 +1,6 @@
 // Checks the tags of bound chunks against all their 128 bits and counts those that hold.
 
-@group(0) @binding(1) var<storage, read> context: array<vec4<u32>>;
+@group(0) @binding(1) var<uniform> context: array<vec4<u32>, CONTEXT_BLOCKS>;
 @group(0) @binding(2) var<storage, read> aad: array<vec4<u32>>;
 @group(0) @binding(3) var<storage, read> body: array<vec4<u32>>;
 @group(0) @binding(4) var<storage, read_write> verdicts: array<atomic<u32>>;

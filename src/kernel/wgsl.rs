@@ -4,8 +4,6 @@
 //! are those of the kernel table, after the parameters at binding 0; where a kernel takes several shaders, each binds what
 //! it uses.
 
-use super::Access;
-
 /// A compute shader. Its entry point bears its file's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Shader {
@@ -23,6 +21,17 @@ pub enum Shader {
     Tag,
     /// Zeros over memory.
     Wipe,
+}
+
+/// How a shader binds a buffer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Binding {
+    /// As a uniform buffer: every invocation of a workgroup reads the same place at the same time, and GPUs have a short way to there.
+    Uniform,
+    /// As a storage buffer that it reads.
+    Read,
+    /// As a storage buffer that it writes, and may read.
+    Write,
 }
 
 /// How plaintext is bound.
@@ -117,14 +126,15 @@ impl Shader {
         params + &rest
     }
 
-    /// What it binds from binding 1 on, as places in the kernel's bindings, and what it does with each.
-    pub const fn bindings(self) -> &'static [(usize, Access)] {
-        use Access::{Read, Write};
+    /// What it binds from binding 1 on: places in the kernel's bindings, and how.
+    pub const fn bindings(self) -> &'static [(usize, Binding)] {
+        use Binding::{Read, Uniform, Write};
         match self {
-            Shader::ExpandKey | Shader::Finalize => &[(0, Read), (1, Write)],
-            Shader::Verify | Shader::Open(_) => &[(0, Read), (1, Read), (2, Read), (3, Write)],
-            Shader::Seal(_) => &[(0, Read), (2, Read), (3, Write)],
-            Shader::Tag => &[(0, Read), (1, Read), (3, Write)],
+            Shader::ExpandKey => &[(0, Read), (1, Write)],
+            Shader::Finalize => &[(0, Uniform), (1, Write)],
+            Shader::Verify | Shader::Open(_) => &[(0, Uniform), (1, Read), (2, Read), (3, Write)],
+            Shader::Seal(_) => &[(0, Uniform), (2, Read), (3, Write)],
+            Shader::Tag => &[(0, Uniform), (1, Read), (3, Write)],
             Shader::Wipe => &[(0, Write)],
         }
     }

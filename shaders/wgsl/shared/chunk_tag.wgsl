@@ -9,7 +9,6 @@
 const LANES = 32u;
 const GROUP_CHUNKS = 8u;
 
-var<workgroup> products: array<vec4<u32>, 128>;
 var<workgroup> sums: array<vec4<u32>, 256>;
 
 fn round_key(round: u32) -> Byte {
@@ -23,10 +22,6 @@ fn first_chunk_of(group: vec3<u32>, groups: vec3<u32>) -> u32 {
 
 // Leaves the GHASH of chunk c of the workgroup in sums[32 * c].
 fn hash_chunks(first: u32, local: u32) {
-    if (local < 128u) {
-        products[local] = context[PRODUCTS + local];
-    }
-    workgroupBarrier();
     let chunk = first + local / LANES;
     let lane = local % LANES;
     var sum = vec4<u32>(0u);
@@ -83,12 +78,10 @@ fn bit_lengths(aad_bytes: u32, body_bytes: u32) -> vec4<u32> {
 
 fn times_h32(x: vec4<u32>) -> vec4<u32> {
     var product = vec4<u32>(0u);
-    var rest = x;
     for (var bit = 0u; bit < 32u; bit++) {
-        let mask = vec4<u32>(0u) - (rest & vec4<u32>(1u));
-        product ^= (products[bit] & mask.xxxx) ^ (products[32u + bit] & mask.yyyy)
-            ^ (products[64u + bit] & mask.zzzz) ^ (products[96u + bit] & mask.wwww);
-        rest >>= vec4<u32>(1u);
+        let mask = bitcast<vec4<u32>>(extractBits(bitcast<vec4<i32>>(x), bit, 1u));
+        product ^= (context[PRODUCTS + bit] & mask.xxxx) ^ (context[PRODUCTS + 32u + bit] & mask.yyyy)
+            ^ (context[PRODUCTS + 64u + bit] & mask.zzzz) ^ (context[PRODUCTS + 96u + bit] & mask.wwww);
     }
     return product;
 }

@@ -29,10 +29,20 @@ pub struct WgpuBatch {
 
 enum Command {
     /// The slot is taken when the copy is encoded.
-    CopyIn { slot: Option<WgpuSlot>, to: WgpuBuffer, parts: Vec<Part> },
+    CopyIn {
+        slot: Option<WgpuSlot>,
+        to: WgpuBuffer,
+        parts: Vec<Part>,
+    },
     Dispatch(Dispatch),
-    Clear { buffer: WgpuBuffer, range: Range<u64> },
-    CopyOut { from: WgpuBuffer, range: Range<u64> },
+    Clear {
+        buffer: WgpuBuffer,
+        range: Range<u64>,
+    },
+    CopyOut {
+        from: WgpuBuffer,
+        range: Range<u64>,
+    },
 }
 
 struct Dispatch {

@@ -24,7 +24,7 @@ impl WgpuBuffer {
     }
 
     /// The buffer itself, for the application's own shaders. It is erased when the last [`WgpuBuffer`] is dropped, after
-    /// the work submitted until then; memory of the library's own has the usages `STORAGE`, `COPY_SRC` and `COPY_DST`.
+    /// the work submitted until then; memory of the library's own has the usages `STORAGE`, `UNIFORM`, `COPY_SRC` and `COPY_DST`.
     pub fn raw(&self) -> &wgpu::Buffer {
         &self.0.buffer
     }

@@ -141,7 +141,10 @@ impl Device for WgpuDevice {
         let buffer = self.shared.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("pqc-gpu memory"),
             size,
-            usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST,
+            usage: wgpu::BufferUsages::STORAGE
+                | wgpu::BufferUsages::UNIFORM
+                | wgpu::BufferUsages::COPY_SRC
+                | wgpu::BufferUsages::COPY_DST,
             mapped_at_creation: false,
         });
         scope.close()?;

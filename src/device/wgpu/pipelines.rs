@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use super::errors::Scope;
 use crate::{
     Result,
-    kernel::{Access, wgsl::Shader},
+    kernel::wgsl::{Binding, Shader},
 };
 
 pub(super) struct Pipelines {
@@ -43,12 +43,15 @@ fn compile(device: &wgpu::Device, shader: Shader) -> Result<Pipeline> {
         ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset, min_binding_size: core::num::NonZero::new(min) },
         count: None,
     };
-    let storage = |(i, &(_, access)): (usize, &(usize, Access))| {
-        let ty = wgpu::BufferBindingType::Storage { read_only: access == Access::Read };
-        entry(i as u32 + 1, ty, false, 0)
+    let buffer = |(number, &(_, bound)): (u32, &(usize, Binding))| {
+        let ty = match bound {
+            Binding::Uniform => wgpu::BufferBindingType::Uniform,
+            Binding::Read | Binding::Write => wgpu::BufferBindingType::Storage { read_only: bound == Binding::Read },
+        };
+        entry(number, ty, false, 0)
     };
     let params = entry(0, wgpu::BufferBindingType::Uniform, true, PARAMS_BYTES);
-    let entries: Vec<_> = [params].into_iter().chain(shader.bindings().iter().enumerate().map(storage)).collect();
+    let entries: Vec<_> = [params].into_iter().chain((1..).zip(shader.bindings()).map(buffer)).collect();
     let bindings = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label, entries: &entries });
     let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
         label,
