@@ -16,7 +16,9 @@ use naga::{
     proc::{BoundsCheckPolicies, BoundsCheckPolicy},
     valid::{Capabilities, ValidationFlags, Validator},
 };
-use pqc_gpu_driver::kernel::wgsl::{Binding, Shader};
+use pqc_gpu_driver::kernel::wgsl::{AesForm, Binding, Forms, GhashForm, Shader};
+
+const OTHER_FORMS: Forms = Forms { aes: AesForm::Planes, ghash: GhashForm::Products };
 
 fn main() -> Result<(), Box<dyn Error>> {
     let wanted = std::env::args().nth(1).unwrap_or_default();
@@ -48,27 +50,29 @@ fn main() -> Result<(), Box<dyn Error>> {
         let device = instance.create_device(physical, &create, None)?;
         let executables = ash::khr::pipeline_executable_properties::Device::new(&instance, &device);
         for &shader in Shader::ALL.iter().filter(|shader| only.as_deref().is_none_or(|only| only == shader.name())) {
-            println!("\n{shader:?}");
-            let words = spirv(shader)?;
-            let module = device.create_shader_module(&vk::ShaderModuleCreateInfo::default().code(&words), None)?;
-            let entry_point = CString::new(shader.name())?;
-            let layout = layout(&device, shader)?;
-            let stage = vk::PipelineShaderStageCreateInfo::default()
-                .stage(vk::ShaderStageFlags::COMPUTE)
-                .module(module)
-                .name(&entry_point);
-            let create = vk::ComputePipelineCreateInfo::default()
-                .flags(vk::PipelineCreateFlags::CAPTURE_STATISTICS_KHR)
-                .stage(stage)
-                .layout(layout);
-            let pipeline = device
-                .create_compute_pipelines(vk::PipelineCache::null(), &[create], None)
-                .map_err(|(_, error)| error)?[0];
-            for statistic in executables
-                .get_pipeline_executable_statistics(&vk::PipelineExecutableInfoKHR::default().pipeline(pipeline))?
-            {
-                let label = CStr::from_ptr(statistic.name.as_ptr()).to_string_lossy();
-                println!("  {label:<32} {}", statistic.value.u64);
+            for forms in [Forms::default(), OTHER_FORMS] {
+                println!("\n{shader:?} {forms:?}");
+                let words = spirv(shader, forms)?;
+                let module = device.create_shader_module(&vk::ShaderModuleCreateInfo::default().code(&words), None)?;
+                let entry_point = CString::new(shader.name())?;
+                let layout = layout(&device, shader)?;
+                let stage = vk::PipelineShaderStageCreateInfo::default()
+                    .stage(vk::ShaderStageFlags::COMPUTE)
+                    .module(module)
+                    .name(&entry_point);
+                let create = vk::ComputePipelineCreateInfo::default()
+                    .flags(vk::PipelineCreateFlags::CAPTURE_STATISTICS_KHR)
+                    .stage(stage)
+                    .layout(layout);
+                let pipeline = device
+                    .create_compute_pipelines(vk::PipelineCache::null(), &[create], None)
+                    .map_err(|(_, error)| error)?[0];
+                for statistic in executables
+                    .get_pipeline_executable_statistics(&vk::PipelineExecutableInfoKHR::default().pipeline(pipeline))?
+                {
+                    let label = CStr::from_ptr(statistic.name.as_ptr()).to_string_lossy();
+                    println!("  {label:<32} {}", statistic.value.u64);
+                }
             }
         }
     }
@@ -76,8 +80,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// As wgpu compiles them: accesses beyond a binding's end are moved into it.
-fn spirv(shader: Shader) -> Result<Vec<u32>, Box<dyn Error>> {
-    let module = naga::front::wgsl::parse_str(&shader.source())?;
+fn spirv(shader: Shader, forms: Forms) -> Result<Vec<u32>, Box<dyn Error>> {
+    let module = naga::front::wgsl::parse_str(&shader.source_in(forms))?;
     let info = Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(&module)?;
     let restrict = BoundsCheckPolicy::Restrict;
     let options = spv::Options {

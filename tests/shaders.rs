@@ -2,12 +2,15 @@
 #![allow(missing_docs)]
 
 use naga::valid::{Capabilities, ValidationFlags, Validator};
-use pqc_gpu_driver::kernel::wgsl::Shader;
+use pqc_gpu_driver::kernel::wgsl::{AesForm, Forms, GhashForm, Shader};
 
 #[test]
 fn every_shader_is_valid() {
-    for &shader in Shader::ALL {
-        let source = shader.source();
+    let other = Forms { aes: AesForm::Planes, ghash: GhashForm::Products };
+    for (forms, &shader) in
+        [Forms::default(), other].iter().flat_map(|forms| Shader::ALL.iter().map(move |s| (forms, s)))
+    {
+        let source = shader.source_in(*forms);
         let module = naga::front::wgsl::parse_str(&source)
             .unwrap_or_else(|error| panic!("{shader:?}: {}", error.emit_to_string(&source)));
         Validator::new(ValidationFlags::all(), Capabilities::empty())

@@ -52,6 +52,27 @@ fn expand_key(@builtin(local_invocation_index) local: u32) {
         }
         context[PRODUCTS + bit] = swap_block(product);
     }
+    if (local < 9u) {
+        let word = summed(powers[31].wzyx, local);
+        let parts = vec4<u32>(0x11111111u, 0x22222222u, 0x44444444u, 0x88888888u);
+        context[PARTS + 2u * local] = vec4<u32>(word) & parts;
+        context[PARTS + 2u * local + 1u] = vec4<u32>(reverseBits(word)) & parts;
+    }
+}
+
+// Karatsuba's sums of four words, in the order of ghash_products.wgsl.
+fn summed(word: vec4<u32>, which: u32) -> u32 {
+    switch which {
+        case 0u: { return word.x; }
+        case 1u: { return word.y; }
+        case 2u: { return word.z; }
+        case 3u: { return word.w; }
+        case 4u: { return word.x ^ word.y; }
+        case 5u: { return word.z ^ word.w; }
+        case 6u: { return word.x ^ word.z; }
+        case 7u: { return word.y ^ word.w; }
+        default: { return word.x ^ word.y ^ word.z ^ word.w; }
+    }
 }
 
 // FIPS 197 algorithm 2 for Nk = 8; a word's first byte is its least significant.

@@ -43,6 +43,35 @@ pub enum Plaintext {
     Words,
 }
 
+/// The forms of the two primitives that kernels can be built from; docs/kernels.md says which is chosen and why.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Forms {
+    /// AES in counter mode.
+    pub aes: AesForm,
+    /// GHASH's products.
+    pub ghash: GhashForm,
+}
+
+/// How AES is computed in counter mode.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum AesForm {
+    /// 32 blocks an invocation in 128 words: the fewest operations.
+    #[default]
+    Bitslice,
+    /// Two blocks an invocation in eight words: the fewest registers.
+    Planes,
+}
+
+/// How GHASH multiplies.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum GhashForm {
+    /// By sums of stored products, one a bit: no multiplication.
+    #[default]
+    Bits,
+    /// By integer multiplications with holes.
+    Products,
+}
+
 macro_rules! files {
     ($($name:literal),+) => { [$(include_str!(concat!("../../shaders/wgsl/", $name, ".wgsl"))),+].concat() };
 }
@@ -79,8 +108,13 @@ impl Shader {
         }
     }
 
-    /// The whole text.
+    /// The whole text, in the forms that are chosen.
     pub fn source(self) -> String {
+        self.source_in(Forms::default())
+    }
+
+    /// The whole text in other forms, to measure them.
+    pub fn source_in(self, forms: Forms) -> String {
         let read = |plaintext| match plaintext {
             Plaintext::Blocks => files!("shared/read_blocks"),
             Plaintext::Words => files!("shared/read_words"),
@@ -90,24 +124,20 @@ impl Shader {
             Plaintext::Words => files!("shared/write_words"),
         };
         let counter_mode = || {
-            files!(
-                "shared/context",
-                "shared/sub_bytes",
-                "shared/aes_bitslice",
-                "shared/transpose",
-                "shared/counter_mode"
-            )
+            let form = match forms.aes {
+                AesForm::Bitslice => files!("shared/aes_bitslice", "shared/transpose", "forms/counter_bitslice"),
+                AesForm::Planes => files!("shared/aes_planes", "forms/counter_planes"),
+            };
+            files!("shared/context", "shared/sub_bytes", "shared/counter_mode") + &form
         };
         let chunk_tag = || {
-            files!(
-                "shared/context",
-                "shared/sub_bytes",
-                "shared/aes_planes",
-                "shared/ghash",
-                "shared/bytes",
-                "shared/declassify",
-                "shared/chunk_tag"
-            )
+            let form = match forms.ghash {
+                GhashForm::Bits => files!("forms/ghash_bits"),
+                GhashForm::Products => files!("forms/ghash_products"),
+            };
+            files!("shared/context", "shared/sub_bytes", "shared/aes_planes", "shared/ghash", "shared/bytes")
+                + &files!("shared/declassify", "shared/chunk_tag")
+                + &form
         };
         let params = files!("shared/params");
         let rest = match self {
@@ -155,4 +185,4 @@ impl Shader {
 }
 
 /// Size of a key context, as shared/context.wgsl lays it out.
-pub const CONTEXT_BYTES: u64 = 672 * 16;
+pub const CONTEXT_BYTES: u64 = 690 * 16;

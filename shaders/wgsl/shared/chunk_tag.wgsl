@@ -4,7 +4,7 @@
 // Invocation t takes the blocks q = t mod 32 by Horner's rule in H^32, whose products with single bits every
 // invocation shares, and then times H^(t + 1). Nothing is serial but a thirty-second of a chunk.
 //
-// Whoever uses it binds `context`, `aad` and `body`, all arrays of blocks, and calls `chunk_tags` with all invocations.
+// Whoever uses it binds `context`, `aad` and `body`, all arrays of blocks. One of forms/ says what `times_h32` is.
 
 const LANES = 32u;
 const GROUP_CHUNKS = 8u;
@@ -74,16 +74,6 @@ fn hashed_block(chunk: u32, length: u32, q: u32) -> vec4<u32> {
 // Two lengths in bits, 64 bits each, big-endian.
 fn bit_lengths(aad_bytes: u32, body_bytes: u32) -> vec4<u32> {
     return swap_block(vec4<u32>(aad_bytes >> 29u, aad_bytes << 3u, body_bytes >> 29u, body_bytes << 3u));
-}
-
-fn times_h32(x: vec4<u32>) -> vec4<u32> {
-    var product = vec4<u32>(0u);
-    for (var bit = 0u; bit < 32u; bit++) {
-        let mask = bitcast<vec4<u32>>(extractBits(bitcast<vec4<i32>>(x), bit, 1u));
-        product ^= (context[PRODUCTS + bit] & mask.xxxx) ^ (context[PRODUCTS + 32u + bit] & mask.yyyy)
-            ^ (context[PRODUCTS + 64u + bit] & mask.zzzz) ^ (context[PRODUCTS + 96u + bit] & mask.wwww);
-    }
-    return product;
 }
 
 // The tags of two chunks of the workgroup, after `hash_chunks`: their hashes under the encrypted first counter block.

@@ -8,9 +8,11 @@ const H = 1u;
 const ROUND_PLANES = 2u;
 // round keys as masks, 32 blocks a round: all ones or all zeros for each bit of each byte, for aes_bitslice.wgsl;
 const ROUND_MASKS = 32u;
-// H^32 times x^k for each of the 128 bits k of a block as it lies in memory, for ghash.wgsl;
+// H^32 times x^k for each of the 128 bits k of a block as it lies in memory, for ghash_bits.wgsl;
 const PRODUCTS = 512u;
-// H^1 to H^32, words big-endian.
+// H^1 to H^32, words big-endian;
 const POWERS = 640u;
+// Karatsuba's nine sums of words of H^32, each as it is and reversed, each in four parts of every fourth bit, for ghash_products.wgsl.
+const PARTS = 672u;
 
-const CONTEXT_BLOCKS = 672u;
+const CONTEXT_BLOCKS = 690u;

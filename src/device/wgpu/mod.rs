@@ -59,6 +59,11 @@ impl WgpuDevice {
     /// `max_buffer_size` and `max_storage_buffer_binding_size` let larger tensors through. The application's handlers
     /// of uncaptured errors and of device loss stay as they are: this library catches its own errors.
     pub fn new(device: wgpu::Device, queue: wgpu::Queue) -> Result<Self> {
+        Self::with_forms(device, queue, wgsl::Forms::default())
+    }
+
+    /// The same with kernels in other forms, to measure them on a GPU.
+    pub fn with_forms(device: wgpu::Device, queue: wgpu::Queue, forms: wgsl::Forms) -> Result<Self> {
         let (adapter, limits) = (device.adapter_info(), device.limits());
         let need = wgpu::Limits::default();
         let short = limits.max_storage_buffers_per_shader_stage < 4
@@ -86,7 +91,7 @@ impl WgpuDevice {
             ..DeviceInfo::new("wgpu", adapter.name, driver.trim())
         };
         let shared = Arc::new(Shared {
-            pipelines: Pipelines::new(&device),
+            pipelines: Pipelines::new(forms),
             ring: Arc::new(Ring::new(info.slots, info.slot_bytes)),
             launches: AtomicU64::new(0),
             limits,

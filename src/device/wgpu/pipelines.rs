@@ -5,10 +5,11 @@ use std::sync::OnceLock;
 use super::errors::Scope;
 use crate::{
     Result,
-    kernel::wgsl::{Binding, Shader},
+    kernel::wgsl::{Binding, Forms, Shader},
 };
 
 pub(super) struct Pipelines {
+    forms: Forms,
     compiled: Vec<OnceLock<Result<Pipeline>>>,
 }
 
@@ -21,21 +22,21 @@ pub(super) struct Pipeline {
 pub(super) const PARAMS_BYTES: u64 = 64;
 
 impl Pipelines {
-    pub(super) fn new(_device: &wgpu::Device) -> Self {
-        Pipelines { compiled: Shader::ALL.iter().map(|_| OnceLock::new()).collect() }
+    pub(super) fn new(forms: Forms) -> Self {
+        Pipelines { forms, compiled: Shader::ALL.iter().map(|_| OnceLock::new()).collect() }
     }
 
     pub(super) fn of(&self, device: &wgpu::Device, shader: Shader) -> Result<&Pipeline> {
-        self.compiled[shader.index()].get_or_init(|| compile(device, shader)).as_ref().map_err(Clone::clone)
+        self.compiled[shader.index()].get_or_init(|| compile(device, shader, self.forms)).as_ref().map_err(Clone::clone)
     }
 }
 
-fn compile(device: &wgpu::Device, shader: Shader) -> Result<Pipeline> {
+fn compile(device: &wgpu::Device, shader: Shader, forms: Forms) -> Result<Pipeline> {
     let scope = Scope::open(device);
     let label = Some(shader.name());
     let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
         label,
-        source: wgpu::ShaderSource::Wgsl(shader.source().into()),
+        source: wgpu::ShaderSource::Wgsl(shader.source_in(forms).into()),
     });
     let entry = |binding: u32, ty, has_dynamic_offset, min: u64| wgpu::BindGroupLayoutEntry {
         binding,
