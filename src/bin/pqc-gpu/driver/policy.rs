@@ -1,13 +1,10 @@
-//! The policy file. What is wrong in it is named with its line; nothing in it is passed over.
+//! The policy file, and the key files that it names.
 
-use std::{collections::BTreeMap, ops::Range, path::Path};
+mod parse;
 
-use pqc_gpu_driver::{
-    attest::Policy,
-    identity::{KeyId, PublicKey},
-};
-use serde::Deserialize;
-use toml::Spanned;
+use std::path::Path;
+
+use pqc_gpu_driver::{attest::Policy, identity::PublicKey};
 
 use crate::{
     failure::Failure,
@@ -17,81 +14,22 @@ use crate::{
 
 const FILE_BYTES: u64 = 1 << 20;
 
-/// The file's keys.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    trusted_signers: Vec<Spanned<String>>,
-    #[serde(default)]
-    revoked_signers: Vec<Spanned<String>>,
-    #[serde(default)]
-    revoked_digests: Vec<Spanned<String>>,
-    name: Option<String>,
-    target: Option<String>,
-    max_age_seconds: Option<u64>,
-    #[serde(default)]
-    minimum_security_version: BTreeMap<String, u64>,
-}
-
 /// Reads a policy, and the keys that it names.
 pub(super) fn read(path: &Path) -> Result<Policy, Failure> {
     let bytes = files::read(path, FILE_BYTES)?;
     let Ok(text) = str::from_utf8(&bytes) else {
         return Err(Failure::usage(format!("cannot use {}: not UTF-8", shown(path))));
     };
-    let wrong = |at: Option<Range<usize>>, what: String| {
-        let line = at.map_or(1, |at| 1 + bytes[..at.start.min(bytes.len())].iter().filter(|&&b| b == b'\n').count());
-        Failure::usage(format!("cannot use {}: line {line}: {what}", shown(path)))
-    };
-    let file: File = toml::from_str(text).map_err(|error| {
-        let key = error.span().and_then(|at| text.get(at)).map(|at| at.lines().next().unwrap_or_default().trim());
-        let near = key.filter(|near| !near.is_empty() && near.len() < 60).map(|near| format!(" (at {near})"));
-        wrong(error.span(), format!("{}{}", error.message().replace('\n', ", "), near.unwrap_or_default()))
-    })?;
-
-    let mut policy = Policy {
-        name: file.name,
-        target: file.target,
-        max_age_seconds: file.max_age_seconds,
-        minimum_security_versions: file.minimum_security_version,
-        ..Policy::default()
-    };
     let beside = path.parent().unwrap_or(Path::new(""));
-    for entry in file.trusted_signers {
-        let at = |why: String| wrong(Some(entry.span()), format!("trusted_signers: {why}"));
-        if entry.get_ref().is_empty() {
-            return Err(at("a path is empty".into()));
-        }
-        let key = beside.join(entry.get_ref());
-        let text = files::read_pem(&key).map_err(|failure| at(failure.to_string()))?;
-        let key = PublicKey::from_pem(&text).map_err(|error| at(format!("{}: {error}", shown(&key))))?;
-        policy.trusted_signers.push(key);
-    }
-    for entry in file.revoked_signers {
-        let id: KeyId =
-            entry.get_ref().parse().map_err(|error| wrong(Some(entry.span()), format!("revoked_signers: {error}")))?;
-        policy.revoked_signers.insert(id);
-    }
-    for entry in file.revoked_digests {
-        let Some(digest) = digest(entry.get_ref()) else {
-            let what = "revoked_digests: a SHA3-256 digest has 64 lower-case hex digits".into();
-            return Err(wrong(Some(entry.span()), what));
-        };
-        policy.revoked_digests.insert(digest);
-    }
+    let key_file = |name: &str| {
+        let key = beside.join(name);
+        let text = files::read_pem(&key).map_err(|failure| failure.to_string())?;
+        PublicKey::from_pem(&text).map_err(|error| format!("{}: {error}", shown(&key)))
+    };
+    let policy = parse::parse(text, key_file)
+        .map_err(|wrong| Failure::usage(format!("cannot use {}: line {}: {}", shown(path), wrong.line, wrong.what)))?;
     if policy.trusted_signers.is_empty() {
         output::note(format!("warning: {} trusts nobody, so nothing can pass", shown(path)));
     }
     Ok(policy)
-}
-
-fn digest(hex: &str) -> Option<[u8; 32]> {
-    let digits = hex.bytes().map(|byte| match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        _ => None,
-    });
-    let digits: Vec<u8> = digits.collect::<Option<_>>()?;
-    let bytes: Vec<u8> = digits.chunks(2).map(|pair| pair[0] << 4 | pair.get(1).copied().unwrap_or(0)).collect();
-    if digits.len() != 64 { None } else { bytes.try_into().ok() }
 }

@@ -1,0 +1,37 @@
+//! What must hold for every input, one module a fuzz target. `check` panics where it does not, and says whether the input
+//! was accepted, so that a test can tell a seed that reaches something from one that is refused at the first byte.
+
+pub mod attestation;
+#[path = "../../tests/common/independent.rs"]
+mod by_the_book;
+pub mod handshake_device;
+pub mod handshake_host;
+mod honest;
+pub mod identity_pem;
+mod pem;
+pub mod policy;
+pub mod records;
+pub mod seeds;
+pub mod session;
+pub mod tensor_metadata;
+pub mod text;
+
+/// No input takes more memory than this, whatever lengths it announces: past it the process aborts.
+#[global_allocator]
+static MEMORY: cap::Cap<std::alloc::System> = cap::Cap::new(std::alloc::System, 256 << 20);
+
+/// A target by its name.
+pub type Target = (&'static str, fn(&[u8]) -> bool);
+
+/// Every target.
+pub const TARGETS: [Target; 9] = [
+    ("attestation", attestation::check),
+    ("handshake_device", handshake_device::check),
+    ("handshake_host", handshake_host::check),
+    ("identity_pem", identity_pem::check),
+    ("policy", policy::check),
+    ("records", records::check),
+    ("session", session::check),
+    ("tensor_metadata", tensor_metadata::check),
+    ("text", text::check),
+];

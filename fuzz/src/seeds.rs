@@ -1,0 +1,148 @@
+//! What the fuzzer starts from. `good-…` is accepted, `bad-…` is refused; tests/seeds.rs holds it.
+
+use pqc_gpu_driver::{DType, TensorMetadata};
+
+use crate::{
+    attestation,
+    honest::{self, PROOF, transcript},
+    identity_pem,
+};
+
+/// Target, name, input.
+pub type Seed = (&'static str, String, Vec<u8>);
+
+/// All seeds. Signatures are hedged, so that those of attestations differ from one call to the next.
+pub fn all() -> Vec<Seed> {
+    let mut seeds = Vec::new();
+    let mut add = |target: &'static str, name: &str, parts: &[&[u8]]| {
+        seeds.push((target, name.to_owned(), parts.concat()));
+    };
+    handshakes(&mut add);
+    tensors(&mut add);
+    files(&mut add);
+    seeds
+}
+
+type Add<'a> = &'a mut dyn FnMut(&'static str, &str, &[&[u8]]);
+
+fn handshakes(add: Add<'_>) {
+    let honest = transcript();
+    let host = "handshake_host";
+    add(host, "good-m2", &[&[0], &honest.m2]);
+    add(host, "good-ready", &[&[1], &honest.ready]);
+    add(host, "good-m2-opened", &[&[2], &honest.opened[0]]);
+    add(host, "good-m2-fields", &[&[3], &honest.opened[0][..honest.opened[0].len() - PROOF]]);
+    add(host, "bad-m1-reflected", &[&[0], &honest.m1]);
+    let device = "handshake_device";
+    add(device, "good-m1", &[&[0], &honest.m1]);
+    add(device, "good-m1-any-device", &[&[0], &honest.m1[..52], &[0; 32], &honest.m1[84..]]);
+    add(device, "bad-m1-modulus", &[&[0], &honest.m1[..84], &[0x01, 0x0d], &honest.m1[86..]]);
+    add(device, "good-m3", &[&[1], &honest.m3]);
+    add(device, "good-m3-opened", &[&[2], &honest.opened[1]]);
+    add(device, "good-m3-fields", &[&[3], &honest.opened[1][..honest.opened[1].len() - PROOF]]);
+    add(device, "bad-m2-reflected", &[&[1], &honest.m2]);
+
+    let session = "session";
+    add(session, "good-in-order", &[&[0, 0, 0, 1, 0, 2, 0, 3, 0, 4, 0, 5, 9, 0]]);
+    add(session, "good-reserved", &[&[5, 0, 5, 1, 5, 2, 7, 0, 0, 7, 0, 1, 7, 0, 2, 0, 3, 0, 4, 0, 5, 9, 0]]);
+    add(session, "good-then-late-failure", &[&[5, 0, 5, 1, 6, 2, 1, 0, 50, 7, 0, 0, 7, 0, 1]]);
+    add(session, "good-then-replay", &[&[0, 0, 0, 0]]);
+    add(session, "good-then-flipped", &[&[0, 0, 1, 1, 0, 70, 1]]);
+    add(session, "good-then-truncated", &[&[0, 0, 9, 0]]);
+    add(session, "bad-gap", &[&[0, 1, 0, 0]]);
+    add(session, "good-after-what-is-no-record", &[&[2, 0, 0, 80, 0, 2, 3, 1, 0, 5, 2, 7, 7, 4, 1, 2, 0, 0]]);
+    add(session, "good-first-after-one-out-of-turn", &[&[5, 0, 5, 1, 7, 1, 1, 7, 0, 0]]);
+    add(session, "bad-foreign", &[&[0, 6, 0, 7, 0, 8]]);
+    add(session, "bad-dropped", &[&[5, 0, 9, 1, 0, 5, 1]]);
+}
+
+fn tensors(add: Add<'_>) {
+    let metadata =
+        |name, dtype, shape: &[u64]| TensorMetadata::new("7", name, dtype, shape).expect("metadata").encode();
+    let target = "tensor_metadata";
+    add(target, "good-f32", &[&[0], &metadata("model.layers.0.weight", DType::F32, &[1024, 4096])]);
+    add(target, "good-scalar", &[&[0], &metadata("é", DType::I64, &[])]);
+    add(target, "good-empty", &[&[0], &metadata("", DType::F4, &[0, u64::MAX])]);
+    add(target, "bad-integer-form", &[&[0], &[0xa4, 0x18, 1, 0x60, 2, 0x60, 3, 0x62], b"U8", &[4, 0x80]]);
+    add(target, "good-described", &[&[1, 12, 0, 2, 0, 4], b"idname", &[1, 24, 2, 1, 0]]);
+    add(target, "bad-described-overflow", &[&[1, 0, 0, 0, 0, 0, 8], &[0xff; 8], &[8], &[0xff; 8]]);
+
+    let [host, _] = honest::sessions(0);
+    let seal = |bytes: usize| {
+        let metadata = TensorMetadata::new("id", "name", DType::U8, [bytes as u64]).expect("metadata");
+        host.encrypt_tensor(&vec![7; bytes], &metadata).expect("seals").as_bytes().to_vec()
+    };
+    let records = "records";
+    add(records, "good-tensor", &[&seal(40)]);
+    add(records, "good-empty-tensor", &[&seal(0)]);
+    add(records, "good-two-chunks", &[&seal(16_384)]);
+    let update = host.update_key().expect("updates");
+    add(records, "good-key-update-and-tensor", &[&update, &seal(20)]);
+    add(records, "good-key-update", &[&update]);
+    for (name, message) in [("m1", &transcript().m1), ("m2", &transcript().m2), ("m3", &transcript().m3)] {
+        add(records, &format!("good-header-{name}"), &[&message[..12]]);
+    }
+}
+
+fn files(add: Add<'_>) {
+    let [private, public] = identity_pem::good_files();
+    let der = |file: &str, which| from_pem(identity_pem::block(file, which));
+    let target = "identity_pem";
+    add(target, "good-private", &[&[0], private.as_bytes()]);
+    add(target, "good-public", &[&[0], public.as_bytes()]);
+    add(target, "good-signing-alone", &[&[0], identity_pem::block(private, 0).as_bytes()]);
+    add(target, "good-spki-ml-dsa", &[&[1], &der(public, 0)]);
+    add(target, "good-spki-ml-kem", &[&[2], &der(public, 1)]);
+    add(target, "good-pkcs8-ml-dsa", &[&[3], &der(private, 0)]);
+    add(target, "good-pkcs8-ml-kem", &[&[4], &der(private, 1)]);
+
+    let payload = attestation::good_payload();
+    let target = "attestation";
+    add(target, "good-signed", &[&[0], &attestation::signed(&payload)]);
+    add(target, "good-payload", &[&[1], &payload]);
+    // The last number is the signing time.
+    add(target, "bad-from-the-future", &[&[1], &payload[..payload.len() - 1], &[0xff]]);
+
+    let did = honest::identities()[0].public_key().key_id().did();
+    let text = format!(
+        "# a policy\ntrusted_signers = [\"vendor.pub.pem\", \"other.pub.pem\"]\nrevoked_signers = [\"{did}\"]\n\
+         revoked_digests = [\"{}\"]\nname = \"gpu.ko\"\ntarget = 'linux'\nmax_age_seconds = 604800\n\n\
+         [minimum_security_version]\n\"gpu.ko\" = 7\n",
+        "0123456789abcdef".repeat(4)
+    );
+    let target = "policy";
+    add(target, "good-all", &[text.as_bytes()]);
+    add(target, "good-nobody", &[b"trusted_signers = []\n"]);
+    add(target, "bad-unknown-key", &[b"trusted_signers = []\nsigners = 1\n"]);
+    add(target, "bad-unknown-signer", &[b"trusted_signers = [\n'absent.pem']\n"]);
+
+    let target = "text";
+    add(target, "good-did", &[did.as_bytes()]);
+    add(target, "good-dtype", &[b"F8_E5M2"]);
+    add(target, "good-date-utc", &[b"2027-01-15T08:00:00Z"]);
+    add(target, "good-date-zone", &[b"2028-02-29T23:59:59+05:30"]);
+    add(target, "good-date-seconds", &[b"1800000000"]);
+    add(target, "bad-date-no-zone", &[b"2027-01-15T08:00:00"]);
+}
+
+/// The DER in one PEM block.
+fn from_pem(block: &str) -> Vec<u8> {
+    let digits = block.lines().filter(|line| !line.starts_with('-')).flat_map(str::bytes);
+    let mut out = Vec::new();
+    let (mut word, mut bits) = (0u32, 0);
+    for digit in digits.filter(|&digit| digit != b'=') {
+        let value = match digit {
+            b'A'..=b'Z' => digit - b'A',
+            b'a'..=b'z' => digit - b'a' + 26,
+            b'0'..=b'9' => digit - b'0' + 52,
+            b'+' => 62,
+            _ => 63,
+        };
+        (word, bits) = (word << 6 | u32::from(value), bits + 6);
+        if bits >= 8 {
+            bits -= 8;
+            out.push((word >> bits) as u8);
+        }
+    }
+    out
+}
