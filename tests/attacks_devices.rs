@@ -112,7 +112,7 @@ fn attack_b03_freed_memory_is_read() {
 
 /// Tensors, keys and scratch of one session; then all the memory another one is given.
 #[test]
-fn attack_memory_of_a_freed_tensor_is_read_by_the_next() {
+fn beyond_memory_of_a_freed_tensor_read_by_the_next() {
     let device = CpuDevice::default();
     let secret = [0x5a; 40_000];
     for _ in 0..20 {
@@ -135,7 +135,7 @@ fn attack_memory_of_a_freed_tensor_is_read_by_the_next() {
 /// An attacker who can look at all device memory afterwards finds nothing of a tensor that failed, nor of one that was
 /// opened and never released.
 #[test]
-fn attack_device_memory_after_a_failure() {
+fn beyond_device_memory_after_a_failure() {
     let device = Hoarder::default();
     let mut transfer = Transfer::new(&device);
     // Letters, so that ciphertext cannot pass for them.
@@ -160,7 +160,7 @@ fn attack_device_memory_after_a_failure() {
 
 /// The key crosses to the device through staging and a buffer of its own; both copies are gone when the tensor is there.
 #[test]
-fn attack_copies_of_the_key_outlive_its_expansion() {
+fn beyond_copies_of_the_key_after_its_expansion() {
     let device = Hoarder::default();
     let mut transfer = Transfer::new(&device);
     let (host, guest) = establish_channel("host", "device").unwrap();
@@ -172,7 +172,7 @@ fn attack_copies_of_the_key_outlive_its_expansion() {
 
 /// A verdict that is not zero, and not this launch's either: one left over, or of another launch.
 #[test]
-fn attack_another_launchs_verdict() {
+fn beyond_another_launchs_verdict() {
     let device = Hoarder::that_forges_verdicts();
     let (host, guest) = establish_channel("host", "device").unwrap();
     let plaintext = b"attack at dawn. ".repeat(1000);
@@ -184,7 +184,7 @@ fn attack_another_launchs_verdict() {
 /// The host changes ciphertext while the device verifies: in memory the attacker shares with the source, from another
 /// thread, all the time. What comes out is the tensor or nothing.
 #[test]
-fn attack_ciphertext_changed_while_the_device_verifies() {
+fn beyond_ciphertext_changed_while_the_device_verifies() {
     fn attack<D: Device>(device: &D, rounds: u64) {
         for round in 0..rounds {
             let (host, guest) = establish_channel("host", "device").unwrap();
@@ -232,7 +232,7 @@ fn attack_ciphertext_changed_while_the_device_verifies() {
 
 /// A launch whose output is its own input, whichever one, would decrypt over what it has verified.
 #[test]
-fn attack_output_aliases_an_input() {
+fn beyond_output_aliases_an_input() {
     let device = CpuDevice::default();
     let buffers: Vec<_> = (0..4).map(|_| device.alloc(256).unwrap()).collect();
     let params = Params { chunks: 1, chunk_bytes: 16, last_bytes: 16, ..Params::default() };
@@ -250,7 +250,7 @@ fn attack_output_aliases_an_input() {
 
 /// All but the last of 1221 chunks are good.
 #[test]
-fn attack_last_chunk_of_a_large_tensor() {
+fn beyond_last_chunk_of_a_large_tensor() {
     let device = CpuDevice::default();
     let mut transfer = Transfer::new(&device);
     let (host, guest) = establish_channel("host", "device").unwrap();
@@ -271,7 +271,7 @@ fn attack_last_chunk_of_a_large_tensor() {
 /// Many threads over one device, each with its own session, half of them under attack: nobody's tensor reaches another,
 /// nobody's failure is another's.
 #[test]
-fn attack_parallel_callers() {
+fn beyond_parallel_callers() {
     let device = CpuDevice::default();
     thread::scope(|scope| {
         for caller in 0..6u64 {
@@ -306,7 +306,7 @@ fn attack_parallel_callers() {
 /// One record delivered by many threads at once, each to a transfer of its own: one opens it, and the others' attempt is
 /// a replay that ends the session without a second copy of the tensor.
 #[test]
-fn attack_one_record_to_many_transfers() {
+fn beyond_one_record_to_many_transfers() {
     let device = CpuDevice::default();
     let (host, guest) = establish_channel("host", "device").unwrap();
     let sealed = seal(&host, &noise(1, 20_000));
@@ -328,7 +328,7 @@ fn attack_one_record_to_many_transfers() {
 
 /// Two sessions share a transfer: a record of one, delivered to the other, is refused, and the first is none the worse.
 #[test]
-fn attack_records_between_sessions_of_one_transfer() {
+fn beyond_bodies_exchanged_between_sessions() {
     let device = CpuDevice::default();
     let mut transfer = Transfer::new(&device);
     let (host_a, guest_a) = establish_channel("host", "device").unwrap();

@@ -12,7 +12,7 @@ use pqc_gpu_driver::{
 };
 
 #[test]
-fn a_device_lost_at_any_call_releases_nothing_more() {
+fn beyond_device_lost_at_each_call() {
     for arrives in [false, true] {
         lost_at_any_call(arrives);
     }
@@ -74,7 +74,7 @@ async fn arrive(transfer: &mut Transfer<&Awkward>, pending: Pending, body: &[u8]
 }
 
 #[test]
-fn a_device_lost_while_sealing_ends_the_session() {
+fn beyond_device_lost_while_sealing() {
     let (mut failed, mut call) = (0, 0);
     loop {
         let (host, guest) = establish_channel("host", "device").unwrap();
@@ -95,7 +95,7 @@ fn a_device_lost_while_sealing_ends_the_session() {
 }
 
 #[test]
-fn a_short_upload_ends_the_session() {
+fn beyond_short_upload() {
     let (host, guest) = establish_channel("host", "device").unwrap();
     let device = CpuDevice::default();
     let mut transfer = Transfer::new(&device);
@@ -113,14 +113,14 @@ fn a_short_upload_ends_the_session() {
 }
 
 #[test]
-fn out_of_memory_is_an_error() {
+fn beyond_more_memory_than_there_is() {
     let device = CpuDevice::default();
     assert!(matches!(device.alloc(u64::MAX), Err(Error::Backend(_))));
     assert!(matches!(device.alloc(1 << 62), Err(Error::Backend(_))));
 }
 
 #[test]
-fn a_backend_on_a_lost_device_keeps_what_it_says() {
+fn beyond_backend_on_a_lost_device() {
     let (host, _) = establish_channel("host", "device").unwrap();
     let sealed = host.encrypt_tensor(&noise(1, 50_000), &metadata(50_000)).unwrap();
     let (mut pulled_back, mut failed) = (0, 0);

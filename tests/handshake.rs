@@ -187,7 +187,7 @@ fn policies_are_checked_by_both_roles() {
 }
 
 #[test]
-fn non_canonical_encapsulation_keys_are_refused() {
+fn beyond_encapsulation_key_of_non_canonical_coefficients() {
     // FIPS 203, section 7.2: all of 768 coefficients of 12 bits must be below 3329.
     let with = |coefficient: usize, value: u16| {
         let (_, mut m1) = start();

@@ -20,7 +20,7 @@ fn flip(message: &mut [u8], bit: usize) {
 }
 
 #[test]
-fn every_bit_of_m1_counts() {
+fn beyond_every_bit_of_m1() {
     in_parallel(&bits(start().1.len()), |&bit| {
         let (host, mut m1) = start();
         flip(&mut m1, bit);
@@ -33,7 +33,7 @@ fn every_bit_of_m1_counts() {
 }
 
 #[test]
-fn every_bit_of_m2_counts() {
+fn beyond_every_bit_of_m2() {
     in_parallel(&bits(up_to_m2().2.len()), |&bit| {
         let (host, device, mut m2) = up_to_m2();
         flip(&mut m2, bit);
@@ -45,7 +45,7 @@ fn every_bit_of_m2_counts() {
 }
 
 #[test]
-fn every_bit_of_m3_counts() {
+fn beyond_every_bit_of_m3() {
     in_parallel(&bits(up_to_m3().2.len()), |&bit| {
         let (_, device, mut m3) = up_to_m3();
         flip(&mut m3, bit);
@@ -55,7 +55,7 @@ fn every_bit_of_m3_counts() {
 }
 
 #[test]
-fn every_bit_of_ready_counts() {
+fn beyond_every_bit_of_ready() {
     // All of them always: READY is short.
     in_parallel(&(0..80 * 8).collect::<Vec<_>>(), |&bit| {
         let (host, _, mut ready) = up_to_ready();
@@ -81,7 +81,7 @@ fn both(message: &[u8]) -> [Vec<u8>; 2] {
 }
 
 #[test]
-fn cut_messages_are_refused() {
+fn beyond_messages_cut() {
     in_parallel(&cuts(start().1.len()), |&length| {
         for m1 in both(&start().1[..length]) {
             assert!(matches!(failure(device().receive_m1(&m1)), HandshakeFailure::Malformed(_)), "M1 of {length}");
@@ -106,7 +106,7 @@ fn cut_messages_are_refused() {
 }
 
 #[test]
-fn stretched_messages_are_refused() {
+fn beyond_messages_extended() {
     for extra in [1, 15, 16, 17, 64, 70_000] {
         let longer = |message: Vec<u8>| both(&[message, vec![0; extra]].concat());
         for i in 0..2 {
@@ -124,7 +124,7 @@ fn stretched_messages_are_refused() {
 }
 
 #[test]
-fn messages_of_another_handshake_are_refused() {
+fn beyond_messages_of_another_handshake() {
     // M2, M3 and READY are bound to the very messages before them; identities and policies are the same here.
     let (host, device, _) = up_to_m2();
     let (_, _, other_m2) = up_to_m2();
@@ -136,7 +136,7 @@ fn messages_of_another_handshake_are_refused() {
 }
 
 #[test]
-fn an_m1_sent_again_gives_another_session_that_its_sender_cannot_enter() {
+fn beyond_m1_repeated() {
     let (host, m1) = start();
     let (first, m2) = device().receive_m1(&m1).unwrap();
     let (second, other_m2) = device().receive_m1(&m1).unwrap();
@@ -147,7 +147,7 @@ fn an_m1_sent_again_gives_another_session_that_its_sender_cannot_enter() {
 }
 
 #[test]
-fn messages_come_in_their_order() {
+fn beyond_messages_out_of_order() {
     let is_malformed = |failed| assert!(matches!(failed, HandshakeFailure::Malformed(_)), "{failed}");
     let messages = || {
         let (host, m1) = start();
@@ -179,7 +179,7 @@ fn messages_come_in_their_order() {
 }
 
 #[test]
-fn reflected_handshakes_are_refused() {
+fn beyond_handshakes_reflected() {
     // A host's own messages come back to it.
     let (host, m1) = start();
     assert!(matches!(failure(host.receive_m2(&m1)), HandshakeFailure::Malformed(_)));
@@ -201,7 +201,7 @@ fn reflected_handshakes_are_refused() {
 }
 
 #[test]
-fn a_host_in_the_middle_with_its_own_key_is_found_out() {
+fn beyond_a_peer_in_the_middle() {
     // Someone trusted by the device puts his own handshake between: the host sees whom it talks to.
     let (host, m1) = start();
     let mut middle = device_config();

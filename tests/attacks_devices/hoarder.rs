@@ -1,7 +1,15 @@
 //! A CPU device whose attacker keeps a handle to all memory ever allocated, and so can look at it after everyone else has
 //! let go: what is erased there was erased on purpose and not by the last drop.
 
-use std::{ops::Range, sync::Mutex};
+#![allow(dead_code)] // not every test crate uses all of it
+
+use std::{
+    ops::Range,
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
 
 use pqc_gpu_driver::{
     Error,
@@ -17,9 +25,17 @@ pub(crate) struct Hoarder {
     hoard: Mutex<Vec<CpuBuffer>>,
     secret_slots: std::sync::Arc<Mutex<usize>>,
     forges_verdicts: bool,
+    allocations: AtomicU64,
+    /// The allocation that fails.
+    fails_at: Option<u64>,
 }
 
 impl Hoarder {
+    /// One whose `call`-th allocation, counted from 0, finds no memory.
+    pub(crate) fn out_of_memory_at(call: u64) -> Self {
+        Hoarder { fails_at: Some(call), ..Hoarder::default() }
+    }
+
     /// One whose verdicts bear another token than the one asked for.
     pub(crate) fn that_forges_verdicts() -> Self {
         Hoarder { forges_verdicts: true, ..Hoarder::default() }
@@ -61,6 +77,9 @@ impl Device for Hoarder {
     }
 
     fn alloc(&self, bytes: u64) -> Result<CpuBuffer, Error> {
+        if self.fails_at == Some(self.allocations.fetch_add(1, Relaxed)) {
+            return Err(Error::Backend("out of memory".into()));
+        }
         let buffer = self.cpu.alloc(bytes)?;
         self.hoard.lock().unwrap().push(buffer.clone());
         Ok(buffer)

@@ -182,6 +182,33 @@ fn signatures_are_the_presented_keys_own_over_this_transcript_in_this_role() {
     }
 }
 
+/// The signer itself writes its hint otherwise (FIPS 204, algorithm 21): ω = 55 indices, then a count a polynomial.
+#[test]
+fn beyond_a_hint_in_another_encoding() {
+    fn hint(plaintext: &mut [u8]) -> &mut [u8] {
+        let end = plaintext.len() - 64;
+        &mut plaintext[end - 61..end]
+    }
+    let alterations: [fn(&mut Vec<u8>); 3] = [
+        |plaintext| {
+            // Two neighbours of one polynomial change places; zeros stand for a signature when lengths are tried out.
+            let hint = hint(plaintext);
+            let starts = [0, hint[55], hint[56], hint[57], hint[58], hint[59]];
+            let pair = starts.iter().zip(&hint[55..]).find(|(start, end)| **end >= **start + 2);
+            if let Some((&start, _)) = pair {
+                hint.swap(start.into(), usize::from(start) + 1);
+            }
+        },
+        |plaintext| hint(plaintext)[54] ^= 1,
+        |plaintext| hint(plaintext)[60] = 56,
+    ];
+    for (truth, hears) in ROLES {
+        for alter in alterations {
+            assert_eq!(hears(Lie { alter, ..truth() }), HandshakeFailure::Signature);
+        }
+    }
+}
+
 #[test]
 fn finished_is_under_this_roles_key_over_this_transcript() {
     for (truth, hears) in ROLES {

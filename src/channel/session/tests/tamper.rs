@@ -47,7 +47,7 @@ fn assert_refused(wire: &[u8], good: &EncryptedTensor) {
 }
 
 #[test]
-fn every_bit_is_authenticated() {
+fn beyond_every_bit_of_a_record() {
     let good = record();
     assert_eq!(receiver().decrypt_tensor(&good), Ok(content(BYTES, 7)));
     let bits = bits(good.as_bytes().len());
@@ -66,7 +66,7 @@ fn every_bit_is_authenticated() {
 }
 
 #[test]
-fn cut_and_stretched_records_are_refused() {
+fn beyond_records_cut_and_extended() {
     let good = record();
     let (wire, body) = (good.as_bytes(), good.as_bytes().len() - good.body().len());
     let near = |at: usize| at.saturating_sub(40)..(at + 40).min(wire.len());
@@ -91,7 +91,7 @@ fn with_body(good: &EncryptedTensor, chunks: &[&[u8]]) -> Vec<u8> {
 }
 
 #[test]
-fn chunks_keep_their_places() {
+fn beyond_chunks_swapped_dropped_repeated() {
     let good = record();
     let [a, b, c] = [0, 1, 2].map(|i| &good.body()[i * CHUNK..((i + 1) * CHUNK).min(good.body().len())]);
     assert_eq!(with_body(&good, &[a, b, c]), good.as_bytes());
@@ -118,7 +118,7 @@ fn chunks_keep_their_places() {
 }
 
 #[test]
-fn chunks_do_not_move_between_records() {
+fn beyond_chunks_of_another_record() {
     // Two records of one session, and one of the other direction, all alike but for their place.
     let Pair { host, device, .. } = pair(64);
     let (good, second) = (sealed(&host, BYTES, 7).unwrap(), sealed(&host, BYTES, 7).unwrap());
