@@ -32,11 +32,25 @@ fn handshakes(add: Add<'_>) {
     add(host, "good-ready", &[&[1], &honest.ready]);
     add(host, "good-m2-opened", &[&[2], &honest.opened[0]]);
     add(host, "good-m2-fields", &[&[3], &honest.opened[0][..honest.opened[0].len() - PROOF]]);
+    // Label 1 + 6, key 1952, policy 8: a device that proves what it says, but echoes another policy.
+    for (name, at) in [("bad-m2-echo-ttl", 1962), ("bad-m2-echo-epoch-size", 1963), ("bad-m2-echo-reserved", 1966)] {
+        let mut fields = honest.opened[0][..honest.opened[0].len() - PROOF].to_vec();
+        fields[at] ^= 1;
+        add(host, name, &[&[3], &fields]);
+    }
     add(host, "bad-m1-reflected", &[&[0], &honest.m1]);
     let device = "handshake_device";
     add(device, "good-m1", &[&[0], &honest.m1]);
     add(device, "good-m1-any-device", &[&[0], &honest.m1[..52], &[0; 32], &honest.m1[84..]]);
     add(device, "bad-m1-modulus", &[&[0], &honest.m1[..84], &[0x01, 0x0d], &honest.m1[86..]]);
+    // ttl 4, log2 of chunks 1, flags 1, reserved 2.
+    let mut m1 = |name: &str, policy: [u8; 8]| add(device, name, &[&[0], &honest.m1[..44], &policy, &honest.m1[52..]]);
+    m1("good-m1-policy", [0, 0, 0, 1, 23, 0, 0, 0]);
+    m1("bad-m1-ttl-zero", [0, 0, 0, 0, 24, 0, 0, 0]);
+    m1("bad-m1-ttl-too-long", [0, 1, 0x51, 0x81, 24, 0, 0, 0]);
+    m1("bad-m1-epoch-size", [0, 0, 0, 1, 25, 0, 0, 0]);
+    m1("bad-m1-flags", [0, 0, 0, 1, 24, 1, 0, 0]);
+    m1("bad-m1-reserved", [0, 0, 0, 1, 24, 0, 0, 1]);
     add(device, "good-m3", &[&[1], &honest.m3]);
     add(device, "good-m3-opened", &[&[2], &honest.opened[1]]);
     add(device, "good-m3-fields", &[&[3], &honest.opened[1][..honest.opened[1].len() - PROOF]]);
@@ -52,6 +66,8 @@ fn handshakes(add: Add<'_>) {
     add(session, "bad-gap", &[&[0, 1, 0, 0]]);
     add(session, "good-after-what-is-no-record", &[&[2, 0, 0, 80, 0, 2, 3, 1, 0, 5, 2, 7, 7, 4, 1, 2, 0, 0]]);
     add(session, "good-first-after-one-out-of-turn", &[&[5, 0, 5, 1, 7, 1, 1, 7, 0, 0]]);
+    // The tensor's name, 71 bytes into the record.
+    add(session, "bad-name-altered", &[&[6, 0, 1, 0, 71, 7, 0, 0]]);
     add(session, "bad-foreign", &[&[0, 6, 0, 7, 0, 8]]);
     add(session, "bad-dropped", &[&[5, 0, 9, 1, 0, 5, 1]]);
 }
@@ -64,6 +80,8 @@ fn tensors(add: Add<'_>) {
     add(target, "good-scalar", &[&[0], &metadata("é", DType::I64, &[])]);
     add(target, "good-empty", &[&[0], &metadata("", DType::F4, &[0, u64::MAX])]);
     add(target, "bad-integer-form", &[&[0], &[0xa4, 0x18, 1, 0x60, 2, 0x60, 3, 0x62], b"U8", &[4, 0x80]]);
+    // A name that is understood, but is not the one that is written.
+    add(target, "bad-type-form", &[&[0], &[0xa4, 1, 0x60, 2, 0x60, 3, 0x64], b"bool", &[4, 0x80]]);
     add(target, "good-described", &[&[1, 12, 0, 2, 0, 4], b"idname", &[1, 24, 2, 1, 0]]);
     add(target, "bad-described-overflow", &[&[1, 0, 0, 0, 0, 0, 8], &[0xff; 8], &[8], &[0xff; 8]]);
 
