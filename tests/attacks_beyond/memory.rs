@@ -34,8 +34,9 @@ fn beyond_out_of_memory_at_each_allocation() {
         let results = block_on(transfer.settle());
         assert_eq!(results.len(), queued);
         let released = results.iter().take_while(|result| result.is_ok()).count();
-        for error in results[released..].iter().map(|result| result.as_ref().err().expect("released after a failure")) {
-            assert!(matches!(error, Error::Backend(_) | Error::ChannelFailed), "{error}");
+        for result in &results[released..] {
+            let device_failed = matches!(result, Err(Error::Backend(_) | Error::ChannelFailed));
+            assert!(device_failed, "allocation {call} failed: released after it, or taken for an attack");
         }
         for (i, text) in texts.iter().enumerate() {
             assert_eq!(device.finds(*text), i < released, "allocation {call} failed: tensor {i}");
