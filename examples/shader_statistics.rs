@@ -19,6 +19,7 @@ use naga::{
 use pqc_gpu_driver::kernel::wgsl::{AesForm, Binding, Forms, GhashForm, Shader};
 
 const OTHER_FORMS: Forms = Forms { aes: AesForm::Planes, ghash: GhashForm::Products };
+const WIDE: Forms = Forms { aes: AesForm::Bitslice, ghash: GhashForm::Wide };
 
 fn main() -> Result<(), Box<dyn Error>> {
     let wanted = std::env::args().nth(1).unwrap_or_default();
@@ -41,16 +42,18 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("{}", name(&physical));
         let queues = [vk::DeviceQueueCreateInfo::default().queue_priorities(&[1.0])];
         let extensions = [ash::khr::pipeline_executable_properties::NAME.as_ptr()];
+        let wide = vk::PhysicalDeviceFeatures::default().shader_int64(true);
         let mut told =
             vk::PhysicalDevicePipelineExecutablePropertiesFeaturesKHR::default().pipeline_executable_info(true);
         let create = vk::DeviceCreateInfo::default()
             .queue_create_infos(&queues)
             .enabled_extension_names(&extensions)
+            .enabled_features(&wide)
             .push_next(&mut told);
         let device = instance.create_device(physical, &create, None)?;
         let executables = ash::khr::pipeline_executable_properties::Device::new(&instance, &device);
         for &shader in Shader::ALL.iter().filter(|shader| only.as_deref().is_none_or(|only| only == shader.name())) {
-            for forms in [Forms::default(), OTHER_FORMS] {
+            for forms in [Forms::default(), OTHER_FORMS, WIDE] {
                 println!("\n{shader:?} {forms:?}");
                 let words = spirv(shader, forms)?;
                 let module = device.create_shader_module(&vk::ShaderModuleCreateInfo::default().code(&words), None)?;
@@ -82,7 +85,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// As wgpu compiles them: accesses beyond a binding's end are moved into it.
 fn spirv(shader: Shader, forms: Forms) -> Result<Vec<u32>, Box<dyn Error>> {
     let module = naga::front::wgsl::parse_str(&shader.source_in(forms))?;
-    let info = Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(&module)?;
+    let info = Validator::new(ValidationFlags::all(), Capabilities::SHADER_INT64).validate(&module)?;
     let restrict = BoundsCheckPolicy::Restrict;
     let options = spv::Options {
         bounds_check_policies: BoundsCheckPolicies {

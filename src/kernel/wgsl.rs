@@ -68,8 +68,10 @@ pub enum GhashForm {
     /// By sums of stored products, one a bit: no multiplication.
     #[default]
     Bits,
-    /// By integer multiplications with holes.
+    /// By integer multiplications with holes, 32 by 32 bits into 32.
     Products,
+    /// The same into 64, which needs the feature `SHADER_INT64`.
+    Wide,
 }
 
 macro_rules! files {
@@ -133,7 +135,8 @@ impl Shader {
         let chunk_tag = || {
             let form = match forms.ghash {
                 GhashForm::Bits => files!("forms/ghash_bits"),
-                GhashForm::Products => files!("forms/ghash_products"),
+                GhashForm::Products => files!("forms/ghash_products", "forms/ghash_reduce"),
+                GhashForm::Wide => files!("forms/ghash_wide", "forms/ghash_reduce"),
             };
             files!("shared/context", "shared/sub_bytes", "shared/aes_planes", "shared/ghash", "shared/bytes")
                 + &files!("shared/declassify", "shared/chunk_tag")

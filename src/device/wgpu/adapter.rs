@@ -3,6 +3,11 @@
 use super::WgpuDevice;
 use crate::{Error, Result};
 
+/// NVIDIA's PCI vendor number.
+pub(super) const NVIDIA: u32 = 0x10de;
+/// What the kernels' wide form needs.
+pub(super) const WIDE: wgpu::Features = wgpu::Features::SHADER_INT64;
+
 /// The adapters that wgpu finds, hardware before software.
 #[cfg(not(target_arch = "wasm32"))]
 pub async fn adapters() -> Vec<wgpu::Adapter> {
@@ -29,8 +34,12 @@ impl WgpuDevice {
             min_storage_buffer_offset_alignment: offered.min_storage_buffer_offset_alignment,
             ..wgpu::Limits::default()
         };
-        let descriptor =
-            wgpu::DeviceDescriptor { label: Some("pqc-gpu"), required_limits, ..wgpu::DeviceDescriptor::default() };
+        let required_features = match adapter.get_info().vendor {
+            NVIDIA => adapter.features() & WIDE,
+            _ => wgpu::Features::empty(),
+        };
+        let label = Some("pqc-gpu");
+        let descriptor = wgpu::DeviceDescriptor { label, required_features, required_limits, ..Default::default() };
         let (device, queue) = adapter
             .request_device(&descriptor)
             .await

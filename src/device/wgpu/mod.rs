@@ -55,11 +55,13 @@ struct Shared {
 }
 
 impl WgpuDevice {
-    /// Over a device and queue that the application has already. Needs no feature and no more than WebGPU's default limits; larger
+    /// Over a device and queue that the application has already. Needs no feature and no more than WebGPU's default limits; on
+    /// NVIDIA's GPUs it makes use of `SHADER_INT64`, and larger
     /// `max_buffer_size` and `max_storage_buffer_binding_size` let larger tensors through. The application's handlers
     /// of uncaptured errors and of device loss stay as they are: this library catches its own errors.
     pub fn new(device: wgpu::Device, queue: wgpu::Queue) -> Result<Self> {
-        Self::with_forms(device, queue, wgsl::Forms::default())
+        let forms = forms(&device);
+        Self::with_forms(device, queue, forms)
     }
 
     /// The same with kernels in other forms, to measure them on a GPU.
@@ -194,6 +196,14 @@ impl Device for WgpuDevice {
     fn launches(&self) -> u64 {
         self.shared.launches.load(Ordering::Relaxed)
     }
+}
+
+/// The forms for a GPU. NVIDIA's multiply 32 by 32 bits into 64 in one instruction; the others' counts speak against it
+/// (docs/kernels.md).
+fn forms(device: &wgpu::Device) -> wgsl::Forms {
+    let multiplies = device.adapter_info().vendor == adapter::NVIDIA && device.features().contains(adapter::WIDE);
+    let ghash = if multiplies { wgsl::GhashForm::Wide } else { wgsl::GhashForm::Bits };
+    wgsl::Forms { ghash, ..wgsl::Forms::default() }
 }
 
 /// What a failed call says where wgpu says nothing: it reports a lost device only to the application's own handler.
