@@ -11,6 +11,8 @@
 //!
 //! Every kernel is constant-time: no address, branch or loop bound depends on a key, plaintext or hash state.
 
+#[cfg(any(feature = "cuda", feature = "rocm", feature = "conformance"))]
+pub mod cuda;
 #[cfg(any(test, feature = "conformance"))]
 pub mod twin;
 #[cfg(feature = "wgpu")]

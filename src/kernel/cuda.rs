@@ -1,0 +1,83 @@
+//! The kernels in CUDA's and HIP's common C++: which files make up one, and how it is launched.
+//!
+//! A kernel is the text of the shared files that it names and of its own, joined. Its arguments are the parameters by value, then pointers
+//! in the order of the kernel table; `seal` takes context, plaintext and body, `tag` context, AAD and body. Buffers are whole
+//! blocks of 16 bytes, but for plaintext, of which nothing behind its last byte is touched.
+
+/// A kernel of the CUDA and HIP devices. Its entry point bears its file's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Text {
+    /// Of [`super::Kernel::ExpandKey`].
+    ExpandKey,
+    /// Of [`super::Kernel::Verify`].
+    Verify,
+    /// Of [`super::Kernel::Finalize`].
+    Finalize,
+    /// Of [`super::Kernel::Open`].
+    Open,
+    /// The first half of [`super::Kernel::Seal`]: ciphertext.
+    Seal,
+    /// The second half of [`super::Kernel::Seal`]: tags over the ciphertext that the first wrote.
+    Tag,
+}
+
+macro_rules! files {
+    ($($name:literal),+) => { [$(include_str!(concat!("../../shaders/cuda/", $name))),+].concat() };
+}
+
+impl Text {
+    /// Every kernel.
+    pub const ALL: &'static [Text] =
+        &[Text::ExpandKey, Text::Verify, Text::Finalize, Text::Open, Text::Seal, Text::Tag];
+
+    /// The name of its file and entry point.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Text::ExpandKey => "expand_key",
+            Text::Verify => "verify",
+            Text::Finalize => "finalize",
+            Text::Open => "open",
+            Text::Seal => "seal",
+            Text::Tag => "tag",
+        }
+    }
+
+    /// The whole text.
+    pub fn source(self) -> String {
+        let common = files!("shared/portable.h", "shared/params.h", "shared/context.h");
+        let planes = || files!("shared/sub_bytes.h", "shared/aes_planes.h");
+        let bitslice =
+            || files!("shared/sub_bytes.h", "shared/masks.h", "shared/aes_bitslice.h", "shared/counter_mode.h");
+        let rest = match self {
+            Text::ExpandKey => planes() + &files!("shared/masks.h", "shared/ghash.h", "expand_key.cu"),
+            Text::Verify => planes() + &files!("shared/ghash.h", "shared/chunk_tag.h", "verify.cu"),
+            Text::Finalize => files!("finalize.cu"),
+            Text::Open => bitslice() + &files!("open.cu"),
+            Text::Seal => bitslice() + &files!("seal.cu"),
+            Text::Tag => planes() + &files!("shared/ghash.h", "shared/chunk_tag.h", "tag.cu"),
+        };
+        common + &rest
+    }
+
+    /// Threads of a block.
+    pub const fn threads(self) -> u32 {
+        match self {
+            Text::ExpandKey => 64,
+            Text::Verify | Text::Tag => 256,
+            Text::Finalize => 1,
+            Text::Open | Text::Seal => 128,
+        }
+    }
+
+    /// Blocks of threads for so many bound chunks.
+    pub const fn blocks(self, chunks: u32) -> u32 {
+        match self {
+            Text::ExpandKey | Text::Finalize => 1,
+            Text::Verify | Text::Tag => chunks.div_ceil(8),
+            Text::Open | Text::Seal => chunks.div_ceil(4),
+        }
+    }
+}
+
+/// Size of a key context, as shared/context.h lays it out.
+pub const CONTEXT_BYTES: u64 = 560 * 16;
