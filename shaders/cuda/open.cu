@@ -13,20 +13,19 @@ KERNEL(open, CRYPT_THREADS)(Params p, const Block *context, const Block *body, c
         if (chunk < p.chunks) {
             const Block *sealed = body + sealed_at(p, chunk);
             Block *plain = plaintext + plain_at(p, chunk);
-            const auto write = [&](u32 block, u32 bytes, Block value) {
-                if (bytes >= 16) {
-                    plain[block] = value;
-                } else {
-                    // What follows may be the caller's.
-                    store_bytes((u8 *)(plain + block), value, bytes);
-                }
-            };
             if (verified) {
-                crypt_chunk(p, masks, chunk, lane, [&](u32 block, u32 bytes, Block key) { write(block, bytes, sealed[block] ^ key); });
+                crypt_chunk(
+                    p, masks, chunk, lane, [&](u32 block, Block key) { plain[block] = sealed[block] ^ key; },
+                    // What follows may be the caller's.
+                    [&](u32 block, u32 bytes, Block key) { store_bytes((u8 *)(plain + block), sealed[block] ^ key, bytes); });
             } else {
                 const u32 length = chunk_length(p, chunk);
                 for (u32 block = lane; 16 * (u64)block < length; block += LANES) {
-                    write(block, length - 16 * block, {{0, 0, 0, 0}});
+                    if (length - 16 * block >= 16) {
+                        plain[block] = {{0, 0, 0, 0}};
+                    } else {
+                        store_bytes((u8 *)(plain + block), {{0, 0, 0, 0}}, length % 16);
+                    }
                 }
             }
         }

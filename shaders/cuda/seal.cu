@@ -15,13 +15,11 @@ KERNEL(seal, CRYPT_THREADS)(Params p, const Block *context, const Block *plainte
             const Block *plain = plaintext + plain_at(p, chunk);
             const u32 length = chunk_length(p, chunk);
             if (ready) {
-                crypt_chunk(p, masks, chunk, lane, [&](u32 block, u32 bytes, Block key) {
-                    if (bytes >= 16) {
-                        sealed[block] = plain[block] ^ key;
-                    } else {
+                crypt_chunk(
+                    p, masks, chunk, lane, [&](u32 block, Block key) { sealed[block] = plain[block] ^ key; },
+                    [&](u32 block, u32 bytes, Block key) {
                         store_bytes((u8 *)(sealed + block), load_bytes((const u8 *)(plain + block), bytes) ^ key, bytes);
-                    }
-                });
+                    });
             } else {
                 for (u32 block = lane; 16 * (u64)block < length; block += LANES) {
                     store_bytes((u8 *)(sealed + block), {{0, 0, 0, 0}}, length - 16 * block < 16 ? length - 16 * block : 16);

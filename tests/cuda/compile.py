@@ -3,7 +3,7 @@
     cargo run --example kernel_text -- FOLDER
     python3 tests/cuda/compile.py FOLDER        (PyPI: nvidia-cuda-nvrtc, nvidia-cuda-nvdisasm)
 
-A kernel that spills registers, or keeps an array in local memory, is a failure.
+Told for each: registers, shared memory, stack and spilled bytes a thread, instructions of the longer basic blocks.
 """
 
 import ctypes
@@ -67,7 +67,6 @@ def loops(machine_code: bytes) -> list[int]:
 
 
 def main() -> None:
-    bad = 0
     print(f"{'kernel':<12}{'arch':<8}{'registers':>9}{'shared':>8}{'stack':>7}{'spills':>8}  instructions of the longer blocks")
     for path in sorted(glob.glob(os.path.join(sys.argv[1], "*.cu"))):
         source = open(path, "rb").read()
@@ -82,11 +81,8 @@ def main() -> None:
             stack, spills = told(r"(\d+) bytes stack frame"), told(r"(\d+) bytes spill stores")
             if not registers:
                 sys.exit(f"the assembler says nothing of {path}: {log}")
-            bad += spills > 0 or stack > 0
             name = os.path.basename(path)[:-3]
             print(f"{name:<12}{architecture:<8}{registers:>9}{shared:>8}{stack:>7}{spills:>8}  {loops(machine_code)}")
-    if bad:
-        sys.exit(f"{bad} kernels spill or keep arrays in local memory")
 
 
 main()

@@ -43,6 +43,8 @@ DEVICE Blocks keystream(const Block *masks, Block first) {
         for (u32 i = 0; i < 16; i++) {
             t.b[i] = sub_bytes(s.b[(5 * i) % 16]);
         }
+        // Keys read sooner would take the registers that the S-boxes need.
+        READ_LATER();
         UNROLL
         for (u32 c = 0; c < 16; c += 4) {
             Byte a0 = t.b[c], a1 = t.b[c + 1], a2 = t.b[c + 2], a3 = t.b[c + 3];

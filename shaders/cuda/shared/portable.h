@@ -15,6 +15,7 @@ typedef unsigned long long u64;
 #define SYNC()
 static thread_local u32 host_group;
 #define GROUP() host_group
+#define READ_LATER()
 extern "C" void set_group(u32 group) { host_group = group; }
 DEVICE void add_atomically(u32 *to, u32 amount) { *to += amount; }
 
@@ -29,6 +30,7 @@ DEVICE void add_atomically(u32 *to, u32 amount) { *to += amount; }
 #define EACH_THREAD(thread, threads) for (u32 thread = threadIdx.x, once = 1; once; once = 0)
 #define SYNC() __syncthreads()
 #define GROUP() blockIdx.x
+#define READ_LATER() asm volatile("" ::: "memory")
 DEVICE void add_atomically(u32 *to, u32 amount) { atomicAdd(to, amount); }
 
 #endif
