@@ -1,0 +1,69 @@
+//! The shaders, and what is secret in each.
+
+use pqc_gpu_driver::kernel::wgsl::Shader;
+
+/// A shader to examine.
+#[derive(Debug)]
+pub(crate) struct Subject {
+    pub(crate) name: String,
+    pub(crate) source: String,
+    /// Every binding, by name, and what it holds. One that is missing here is an error.
+    pub(crate) bindings: Vec<(&'static str, Holds)>,
+    pub(crate) floats: Floats,
+    /// Where it may call `declassify`: the function, and the call's text. Exactly these.
+    pub(crate) declassifies: &'static [(&'static str, &'static str)],
+}
+
+/// What a binding holds when a launch starts, and what may be stored in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Holds {
+    /// Known to everyone, then and after: nothing secret may be stored there.
+    Public,
+    /// Known to everyone when the launch starts. Ciphertext and tags are stored there, which are computed from secrets:
+    /// the pass takes what this launch stores for secret.
+    Sealed,
+    Secret,
+    /// Secret but for the elements of these numbers.
+    SecretBut(&'static [u32]),
+}
+
+/// Whether secrets may be operands of floating-point additions, products, comparisons, minima, roundings and
+/// conversions. Division and all other functions of floats are leaks either way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Floats {
+    /// In cryptography.
+    Forbidden,
+    /// In arithmetic on tensors, which is what such a shader is for.
+    #[allow(dead_code, reason = "for the shaders that handle tensors after the open")]
+    Allowed,
+}
+
+/// The context but for its stamp, block 0.
+const CONTEXT: (&str, Holds) = ("context", Holds::SecretBut(&[0]));
+const PARAMS: (&str, Holds) = ("params", Holds::Public);
+
+const ONE_TAG: (&str, &str) =
+    ("holds", "declassify(u32((difference.x | difference.y | difference.z | difference.w) == 0u))");
+const ONE_CONTEXT: (&str, &str) = ("usable", "declassify(u32((h.x | h.y | h.z | h.w) != 0u))");
+
+impl Subject {
+    pub(crate) fn of(shader: Shader) -> Subject {
+        use Holds::{Public, Sealed, Secret};
+        let (bindings, declassifies): (&[(&str, Holds)], &[(&str, &str)]) = match shader {
+            Shader::ExpandKey => (&[PARAMS, ("key", Secret), CONTEXT], &[]),
+            Shader::Verify => (&[PARAMS, CONTEXT, ("aad", Public), ("body", Public), ("verdicts", Public)], &[ONE_TAG]),
+            Shader::Finalize => (&[PARAMS, CONTEXT, ("verdicts", Public)], &[ONE_CONTEXT]),
+            Shader::Open(_) => (&[PARAMS, CONTEXT, ("body", Public), ("verdicts", Public), ("plaintext", Secret)], &[]),
+            Shader::Seal(_) => (&[PARAMS, CONTEXT, ("plaintext", Secret), ("body", Sealed)], &[ONE_CONTEXT]),
+            Shader::Tag => (&[PARAMS, CONTEXT, ("aad", Public), ("body", Sealed)], &[ONE_CONTEXT]),
+            Shader::Wipe => (&[PARAMS, ("memory", Secret)], &[]),
+        };
+        Subject {
+            name: format!("{shader:?}"),
+            source: shader.source(),
+            bindings: bindings.to_vec(),
+            floats: Floats::Forbidden,
+            declassifies,
+        }
+    }
+}
