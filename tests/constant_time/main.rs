@@ -5,6 +5,8 @@
 //! That it finds leaks is shown on leaks planted in the same shaders; what it can not show stands in docs/kernels.md.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod blocks;
+mod clean;
 mod operators;
 mod planted;
 mod report;

@@ -34,7 +34,6 @@ pub(crate) enum Floats {
     /// In cryptography.
     Forbidden,
     /// In arithmetic on tensors, which is what such a shader is for.
-    #[allow(dead_code, reason = "for the shaders that handle tensors after the open")]
     Allowed,
 }
 

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use naga::{AtomicFunction, Block, Expression, Function, GatherMode, Handle, Span, Statement, valid::FunctionInfo};
 
 use crate::{
+    blocks::{blocks, continues_loop, leaves_loop},
     operators::hands_on_its_argument,
     report::Kind,
     taint::{Pass, Place, Root, Summary, Value},
@@ -153,7 +154,8 @@ impl<'p, 'm> Frame<'p, 'm> {
         result: Option<Handle<Expression>>,
         at: Span,
     ) {
-        let secret = self.secret(value) | self.load(pointer);
+        let mut secret = self.secret(value) | self.load(pointer);
+        self.arithmetic(value, secret, self.is_float(value));
         match fun {
             AtomicFunction::Add
             | AtomicFunction::Subtract
@@ -165,7 +167,8 @@ impl<'p, 'm> Frame<'p, 'm> {
             | AtomicFunction::Exchange { compare: None } => {}
             // Whether it stores depends on the comparison.
             AtomicFunction::Exchange { compare: Some(compare) } => {
-                if secret | self.secret(*compare) {
+                secret |= self.secret(*compare);
+                if secret {
                     self.leak_at(Kind::Branch, at);
                 }
             }
@@ -328,34 +331,4 @@ impl<'p, 'm> Frame<'p, 'm> {
             blocks(statement).into_iter().for_each(|block| self.find_declassified(block));
         }
     }
-}
-
-/// The blocks within a statement.
-fn blocks(statement: &Statement) -> Vec<&Block> {
-    match statement {
-        Statement::Block(body) => vec![body],
-        Statement::If { accept, reject, .. } => vec![accept, reject],
-        Statement::Switch { cases, .. } => cases.iter().map(|case| &case.body).collect(),
-        Statement::Loop { body, continuing, .. } => vec![body, continuing],
-        _ => Vec::new(),
-    }
-}
-
-/// Whether a branch within a loop ends it or starts it anew. Loops within it are their own affair.
-fn leaves_loop(block: &Block) -> bool {
-    block.iter().any(|statement| match statement {
-        Statement::Break | Statement::Continue => true,
-        Statement::Loop { .. } => false,
-        Statement::Switch { cases, .. } => cases.iter().any(|case| continues_loop(&case.body)),
-        other => blocks(other).into_iter().any(leaves_loop),
-    })
-}
-
-/// As [`leaves_loop`], within a `switch`, whose own end `break` is.
-fn continues_loop(block: &Block) -> bool {
-    block.iter().any(|statement| match statement {
-        Statement::Continue => true,
-        Statement::Loop { .. } => false,
-        other => blocks(other).into_iter().any(continues_loop),
-    })
 }
