@@ -7,11 +7,11 @@ use pqc_gpu_driver::kernel::wgsl::Shader;
 pub(crate) struct Subject {
     pub(crate) name: String,
     pub(crate) source: String,
-    /// Every binding, by name, and what it holds. One that is missing here is an error.
-    pub(crate) bindings: Vec<(&'static str, Holds)>,
+    /// Every binding. One that is missing here is an error.
+    pub(crate) bindings: Vec<Row>,
     pub(crate) floats: Floats,
-    /// Where it may call `declassify`: the function, and the call's text. Exactly these.
-    pub(crate) declassifies: &'static [(&'static str, &'static str)],
+    /// Where it calls `declassify`: exactly here.
+    pub(crate) declassifies: &'static [Declassifies],
 }
 
 /// What a binding holds when a launch starts, and what may be stored in it.
@@ -37,18 +37,23 @@ pub(crate) enum Floats {
     Allowed,
 }
 
-/// The context but for its stamp, block 0.
-const CONTEXT: (&str, Holds) = ("context", Holds::SecretBut(&[0]));
-const PARAMS: (&str, Holds) = ("params", Holds::Public);
+/// A binding by its name, and what it holds.
+type Row = (&'static str, Holds);
+/// A function, and the text of its call of `declassify`.
+type Declassifies = (&'static str, &'static str);
 
-const ONE_TAG: (&str, &str) =
+/// The context but for its stamp, block 0.
+const CONTEXT: Row = ("context", Holds::SecretBut(&[0]));
+const PARAMS: Row = ("params", Holds::Public);
+
+const ONE_TAG: Declassifies =
     ("holds", "declassify(u32((difference.x | difference.y | difference.z | difference.w) == 0u))");
-const ONE_CONTEXT: (&str, &str) = ("usable", "declassify(u32((h.x | h.y | h.z | h.w) != 0u))");
+const ONE_CONTEXT: Declassifies = ("usable", "declassify(u32((h.x | h.y | h.z | h.w) != 0u))");
 
 impl Subject {
     pub(crate) fn of(shader: Shader) -> Subject {
         use Holds::{Public, Sealed, Secret};
-        let (bindings, declassifies): (&[(&str, Holds)], &[(&str, &str)]) = match shader {
+        let (bindings, declassifies): (&[Row], &[Declassifies]) = match shader {
             Shader::ExpandKey => (&[PARAMS, ("key", Secret), CONTEXT], &[]),
             Shader::Verify => (&[PARAMS, CONTEXT, ("aad", Public), ("body", Public), ("verdicts", Public)], &[ONE_TAG]),
             Shader::Finalize => (&[PARAMS, CONTEXT, ("verdicts", Public)], &[ONE_CONTEXT]),
