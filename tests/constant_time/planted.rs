@@ -111,6 +111,9 @@ fn a_loop_left_at_a_byte_of_the_key() {
 fn keystream_as_an_index() {
     let edits = [("^ sums[2u * pair * LANES]", "^ sums[masks.lo.x & 255u]")];
     finds(Shader::Verify, &edits, &[(Address, "sums[masks")]);
+    // What lies at a secret place is a secret itself, though it be a constant.
+    let edits = [(MULTIPLY, "var t = vec4<u32>();\nt[rest.x & 3u] = 1u;\nif (t.x == 1u) { z.x = 1u; }")];
+    finds(Shader::Tag, &edits, &[(Address, "t[rest.x & 3u]"), (Branch, "if (t.x == 1u)")]);
     // And as the place written to.
     let edits = [("read_block(chunk, block) ^ keystream;", "keystream;\nbody[keystream.x] = keystream;")];
     finds(SEAL, &edits, &[(Address, "body[keystream.x]")]);
@@ -175,6 +178,19 @@ fn a_function_whose_time_nobody_promises() {
 fn a_secret_in_a_struct() {
     let edits = [(LATE, "let chunk = first + 2u * local;\nif (tags.second.w == 0u) { return; }")];
     finds(Shader::Verify, &edits, &[(Branch, "if (tags.second.w")]);
+}
+
+#[test]
+fn a_secret_moved_about() {
+    for moved in [
+        "rest.wzyx.x",
+        "select(rest, v, params.chunks == 1u).y",
+        "min(vec4<u32>(~rest.z), z).x",
+        "abs(-bitcast<vec4<i32>>(rest)).x",
+    ] {
+        let edits = [(MULTIPLY, &*format!("if (u32({moved}) == 1u) {{ z ^= v; }}"))];
+        finds(Shader::Verify, &edits, &[(Branch, moved)]);
+    }
 }
 
 #[test]
@@ -273,10 +289,14 @@ fn a_secret_stored_in_the_open() {
 
 #[test]
 fn only_the_stamp_of_a_context_is_public() {
-    for index in ["H", "STAMP + 1u", "params.token"] {
-        let edits = [("let stamp = context[STAMP];", &*format!("let stamp = context[{index}];"))];
+    for other in ["context[H]", "context[STAMP + 1u]", "context[params.token]", "vec4<u32>(context[params.token].x)"] {
+        let edits = [("let stamp = context[STAMP];", &*format!("let stamp = {other};"))];
         finds(Shader::Tag, &edits, &[(Branch, "&& usable()")]);
     }
+    // Nor is it where the shader stores secrets at places that the pass does not know.
+    let stored = "context[PRODUCTS + bit] = swap_block(product);";
+    let edits = [(stored, "context[PRODUCTS + bit] = swap_block(product);\nif (context[STAMP].x == 0u) { continue; }")];
+    finds(Shader::ExpandKey, &edits, &[(LoopBound, "if (context[STAMP].x")]);
 }
 
 #[test]
@@ -286,6 +306,8 @@ fn a_whole_word_declassified() {
     let and_so = [(Branch, "&& usable()"), (Select, verdict), (Stored, verdict)];
     let edits = [("declassify(u32((h.x | h.y | h.z | h.w) != 0u))", "declassify(h.x | h.y | h.z | h.w)")];
     finds(Shader::Finalize, &edits, &[&and_so[..], &[(Declassified, "declassify(h.x")]].concat());
+    let edits = [("declassify(u32((h.x | h.y | h.z | h.w) != 0u))", "declassify(u32(i32(h.x)))")];
+    finds(Shader::Finalize, &edits, &[&and_so[..], &[(Declassified, "declassify(u32(i32(h.x)))")]].concat());
     let edits = [("return bit;", "return bit * context[H].x;")];
     finds(Shader::Finalize, &edits, &[&and_so[..], &[(Declassified, "declassify(u32(")]].concat());
 }

@@ -55,7 +55,7 @@ impl Place {
 pub(crate) enum Root {
     Global(Handle<GlobalVariable>),
     Local(Handle<LocalVariable>),
-    /// A variable of a caller, reached through an argument. Arguments that point to the same one share a number.
+    /// A variable of a caller, reached through an argument: the first that is such a pointer, the second…
     Outer(usize),
 }
 

@@ -98,9 +98,7 @@ impl<'p, 'm> Frame<'p, 'm> {
             }
             Statement::Return { value } => {
                 if let Some(value) = value {
-                    let secret = self.secret(*value);
-                    self.grown |= secret && !self.result;
-                    self.result |= secret;
+                    self.result |= self.secret(*value);
                 }
             }
             // They are where they are whatever the data: what decides whether they are reached is a condition.
@@ -190,18 +188,15 @@ impl<'p, 'm> Frame<'p, 'm> {
         if callee.name.as_deref() == Some(DECLASSIFY) {
             return self.declassify(callee, arguments, result, at);
         }
-        // Variables of this function and of its callers, in the callee's numbers.
-        let mut roots: Vec<Root> = Vec::new();
+        // Variables of this function and of its callers, in the callee's numbers. Two arguments may point to one variable:
+        // what the callee stores through either, the next round passes on in both.
+        let mut roots = Vec::new();
         let mut passed = Vec::new();
         for &argument in arguments {
             passed.push(match self.value(argument) {
                 Value::Pointer(place) if !matches!(place.root, Root::Global(_)) => {
-                    let known = roots.iter().position(|&root| root == place.root);
-                    let number = known.unwrap_or(roots.len());
-                    if known.is_none() {
-                        roots.push(place.root);
-                    }
-                    Value::Pointer(Place { secret: place.secret, ..Place::whole(Root::Outer(number)) })
+                    roots.push(place.root);
+                    Value::Pointer(Place { secret: place.secret, ..Place::whole(Root::Outer(roots.len() - 1)) })
                 }
                 value => value,
             });
