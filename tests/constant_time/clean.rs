@@ -23,7 +23,7 @@ fn look_alikes_pass() {
         // A public variable beside a secret one.
         (MULTIPLY, "var n = 0u; var s = rest.x; n++; s++; if (n == 1u) { z.x ^= s; }"),
         // How long a buffer of secrets is.
-        (MULTIPLY, "if (arrayLength(&context) > 3u) { z ^= max(min(v, rest), countOneBits(v)); }"),
+        (MULTIPLY, "if (arrayLength(&body) > 3u) { z ^= max(min(v, rest), countOneBits(v)); }"),
     ];
     for (old, new) in clean {
         holds(&edited(Shader::Tag, &[(old, new)]));

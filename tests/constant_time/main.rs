@@ -14,13 +14,17 @@ mod subjects;
 mod taint;
 mod walk;
 
-use pqc_gpu_driver::kernel::wgsl::Shader;
+use pqc_gpu_driver::kernel::wgsl::{AesForm, Forms, GhashForm, Shader};
 use subjects::Subject;
 
 #[test]
 fn every_shader_is_constant_time() {
-    for &shader in Shader::ALL {
-        holds(&Subject::of(shader));
+    for aes in [AesForm::Bitslice, AesForm::Planes] {
+        for ghash in [GhashForm::Bits, GhashForm::Products] {
+            for &shader in Shader::ALL {
+                holds(&Subject::in_forms(shader, Forms { aes, ghash }));
+            }
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The shaders, and what is secret in each.
 
-use pqc_gpu_driver::kernel::wgsl::Shader;
+use pqc_gpu_driver::kernel::wgsl::{Forms, Shader};
 
 /// A shader to examine.
 #[derive(Debug)]
@@ -52,6 +52,10 @@ const ONE_CONTEXT: Declassifies = ("usable", "declassify(u32((h.x | h.y | h.z | 
 
 impl Subject {
     pub(crate) fn of(shader: Shader) -> Subject {
+        Subject::in_forms(shader, Forms::default())
+    }
+
+    pub(crate) fn in_forms(shader: Shader, forms: Forms) -> Subject {
         use Holds::{Public, Sealed, Secret};
         let (bindings, declassifies): (&[Row], &[Declassifies]) = match shader {
             Shader::ExpandKey => (&[PARAMS, ("key", Secret), CONTEXT], &[]),
@@ -63,8 +67,8 @@ impl Subject {
             Shader::Wipe => (&[PARAMS, ("memory", Secret)], &[]),
         };
         Subject {
-            name: format!("{shader:?}"),
-            source: shader.source(),
+            name: format!("{shader:?} in {forms:?}"),
+            source: shader.source_in(forms),
             bindings: bindings.to_vec(),
             floats: Floats::Forbidden,
             declassifies,
