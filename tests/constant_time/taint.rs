@@ -108,7 +108,7 @@ pub(crate) struct Pass<'m> {
 pub(crate) fn examine(subject: &Subject) -> Result<Report, String> {
     let source = &subject.source;
     let module = naga::front::wgsl::parse_str(source).map_err(|error| error.emit_to_string(source))?;
-    let info = Validator::new(ValidationFlags::all(), Capabilities::empty())
+    let info = Validator::new(ValidationFlags::all(), Capabilities::SHADER_INT64)
         .validate(&module)
         .map_err(|error| error.emit_to_string(source))?;
     let [entry] = module.entry_points.as_slice() else {
