@@ -13,7 +13,7 @@ const PIECE_BYTES: usize = 64 << 10;
 /// Runs a tensor kernel. None where a binding is shorter than the parameters say, or no kernel can do what they say.
 pub(super) fn run(kernel: Kernel, read: &[&[u8]], write: &mut [u8], params: &Params) -> Option<()> {
     let operation = Operation::read(kernel, params)?;
-    let write = write.get_mut(..operation.output_bytes() as usize)?;
+    let write = write.get_mut(..usize::try_from(operation.output_bytes()).ok()?)?;
     // The last of the lengths is the written one's.
     if read.iter().zip(operation.bound_bytes()).any(|(bound, least)| (bound.len() as u64) < least) {
         return None;
