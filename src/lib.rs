@@ -76,11 +76,12 @@
 //! | [`sealed`] | what sealed model files are made of |
 //! | [`kernel`] | the one table of kernels, and their reference twins |
 //! | [`device`] | the trait a vendor implements; the CPU device |
+//! | [`ops`] | tensor handling after the open: cast, dequantize, permute, slice |
 //! | [`transfer`] | records into device memory and out of it; the ciphertext-only backend |
 //! | [`transport`] | handshake and records over streams, blocking and asynchronous |
 //! | `conformance` | the suite every device passes (feature `conformance`) |
 //!
-//! Imports run one way: `error, tensor ← identity ← attest ← channel ← sealed`, `error ← kernel ← device`, `transfer` above
+//! Imports run one way: `error, tensor ← identity ← attest ← channel ← sealed`, `error ← kernel ← device ← ops`, `transfer` above
 //! both and `transport` above that; a test holds it.
 
 #[cfg(doctest)]
@@ -96,6 +97,7 @@ mod establish;
 pub mod identity;
 pub mod kernel;
 mod key_id;
+pub mod ops;
 mod parallel;
 pub mod sealed;
 pub mod tensor;

@@ -3,11 +3,11 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use pqc_gpu_driver::{
-    Backend, ChannelSession, DType, Error, TensorMetadata, block_on,
+    Backend, ChannelSession, DType, EncryptedTensor, Error, TensorMetadata, block_on,
     channel::session::Pending,
     conformance::{Awkward, noise},
     device::{CpuDevice, Device},
-    establish_channel,
+    establish_channel, ops,
     transfer::{Destination, Transfer},
 };
 
@@ -92,6 +92,37 @@ fn beyond_device_lost_while_sealing() {
         failed += 1;
     }
     assert!(failed >= 5, "only {failed} of a seal's calls failed");
+}
+
+/// A tensor is handled again and again, with every call of the device failing once: there is an error or the whole result, and
+/// what it was made of stays.
+#[test]
+fn a_device_that_fails_while_a_tensor_is_handled_gives_no_handle() {
+    let (host, guest) = establish_channel("host", "device").unwrap();
+    let device = Awkward::new();
+    let mut transfer = Transfer::new(&device);
+    let plaintext = noise(1, 300_000);
+    let (pending, body) = deliver(&host, &guest, &plaintext).unwrap();
+    let tensor = block_on(transfer.open(pending, &body)).unwrap();
+    let mut failed = 0;
+    for call in 0.. {
+        device.fail_once_after(call);
+        let cast = block_on(ops::cast(&&device, &tensor, DType::BF16));
+        if !device.has_failed() {
+            assert_eq!(cast.unwrap().metadata().size_bytes(), 600_000);
+            break;
+        }
+        assert!(matches!(cast, Err(Error::Backend(_))), "call {call}: {cast:?}");
+        failed += 1;
+    }
+    assert!(failed >= 3, "only {failed} calls can fail");
+    let mut wire = Vec::new();
+    let sink = |part: &[u8]| {
+        wire.extend(part);
+        Ok(())
+    };
+    block_on(transfer.seal(&guest, &tensor, sink)).unwrap();
+    assert!(host.decrypt_tensor(&EncryptedTensor::from_bytes(wire).unwrap()).unwrap() == plaintext);
 }
 
 #[test]

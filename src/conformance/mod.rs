@@ -6,7 +6,10 @@
 
 mod awkward;
 pub mod bodies;
+pub mod launches;
 pub mod memory;
+pub mod ops;
+pub mod orders;
 pub mod records;
 
 pub use awkward::Awkward;
@@ -33,7 +36,11 @@ macro_rules! conformance {
                     verdicts_are_for_one_launch zero_chunks_are_never_verified,
             records: boundary_records split_bodies many_in_flight one_bad_tensor_in_a_batch last_chunk_of_a_large_tensor
                      callers_buffers source_changed_after_copy abandoned_tensors arrivals rekeying carried_ciphertext
-                     launches_are_counted
+                     launches_are_counted,
+            ops: casts_of_every_short_value casts_of_binary32 casts_of_any_shape dequantized_blocks dequantized_channels
+                 results_are_sealed impossible_casts_are_refused,
+            orders: permutes_in_every_order transposes slices impossible_orders_are_refused,
+            launches: copies_of_parts channels_of_parts impossible_launches_are_refused
         );
     };
     (@cases $module:ident, $device:expr, $($group:ident: $($case:ident)+),+) => {

@@ -10,13 +10,21 @@
 //! 3. [`Kernel::Open`] decrypts where the verdict is the token, and writes zeros elsewhere.
 //!
 //! Every kernel is constant-time: no address, branch or loop bound depends on a key, plaintext or hash state.
+//!
+//! After the open, tensors are handled where they lie: cast, dequantized, copied by strides. The kernels that do so read the
+//! same 16 words of parameters as [`Operation`] says.
 
 #[cfg(any(feature = "cuda", feature = "rocm", feature = "conformance"))]
 pub mod cuda;
+mod operation;
+mod strided;
 #[cfg(any(test, feature = "conformance"))]
 pub mod twin;
 #[cfg(feature = "wgpu")]
 pub mod wgsl;
+
+pub use operation::{BlockFormat, Element, Operation};
+pub use strided::StridedCopy;
 
 /// Plaintext bytes of a chunk in records and sealed files.
 pub const CHUNK_BYTES: u64 = 16 << 10;
@@ -40,6 +48,15 @@ pub enum Kernel {
     /// Seals (SP 800-38D section 7.1): bindings context, AAD, plaintext, body. Writes zeros where the context
     /// does not bear its stamp.
     Seal,
+    /// Converts elements ([`Operation::CastElements`]): bindings input, output.
+    CastElements,
+    /// Blocks of quantized elements to binary32 ([`Operation::DequantizeBlocks`]): bindings input, output.
+    DequantizeBlocks,
+    /// Bytes with a scale, and perhaps a zero point, for each channel to binary32 ([`Operation::DequantizeChannels`]): bindings
+    /// input, scales (binary32), zero points (bytes as the input's), output.
+    DequantizeChannels,
+    /// Elements in another order, or some of them ([`Operation::StridedCopy`]): bindings input, output.
+    StridedCopy,
 }
 
 /// What a kernel does with a binding.
@@ -53,8 +70,17 @@ pub enum Access {
 
 impl Kernel {
     /// Every kernel.
-    pub const ALL: &'static [Kernel] =
-        &[Kernel::ExpandKey, Kernel::Verify, Kernel::Finalize, Kernel::Open, Kernel::Seal];
+    pub const ALL: &'static [Kernel] = &[
+        Kernel::ExpandKey,
+        Kernel::Verify,
+        Kernel::Finalize,
+        Kernel::Open,
+        Kernel::Seal,
+        Kernel::CastElements,
+        Kernel::DequantizeBlocks,
+        Kernel::DequantizeChannels,
+        Kernel::StridedCopy,
+    ];
 
     /// The name its sources bear on every device.
     pub const fn name(self) -> &'static str {
@@ -64,6 +90,10 @@ impl Kernel {
             Kernel::Finalize => "finalize",
             Kernel::Open => "open",
             Kernel::Seal => "seal",
+            Kernel::CastElements => "cast_elements",
+            Kernel::DequantizeBlocks => "dequantize_blocks",
+            Kernel::DequantizeChannels => "dequantize_channels",
+            Kernel::StridedCopy => "strided_copy",
         }
     }
 
@@ -75,12 +105,14 @@ impl Kernel {
             Kernel::Verify => &[Read, Read, Read, Write],
             Kernel::Finalize => &[Read, Write],
             Kernel::Open => &[Read, Read, Read, Write],
-            Kernel::Seal => &[Read, Read, Read, Write],
+            Kernel::Seal | Kernel::DequantizeChannels => &[Read, Read, Read, Write],
+            Kernel::CastElements | Kernel::DequantizeBlocks | Kernel::StridedCopy => &[Read, Write],
         }
     }
 }
 
-/// The parameters of a launch, the same for all kernels: 16 words of 32 bits.
+/// The parameters of a launch: 16 words of 32 bits, the same for all kernels that open and seal. The tensor kernels give the
+/// words meanings of their own, which [`Operation::params`] writes and [`Operation::read`] reads.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct Params {
@@ -122,6 +154,26 @@ impl Params {
         let body = [n0, n1, n2, first_chunk, chunks, chunk_bytes, last_bytes, aad_bytes];
         let launch = [verdict, expected, token, s0, s1, s2, s3, reserved];
         core::array::from_fn(|i| if i < 8 { body[i] } else { launch[i - 8] })
+    }
+
+    /// The parameters that these words are: the inverse of [`Params::words`].
+    pub fn from_words(words: [u32; 16]) -> Self {
+        let [n0, n1, n2, first_chunk, chunks, chunk_bytes, last_bytes, aad_bytes, launch @ ..] = words;
+        let [verdict, expected, token, stamp @ .., reserved] = launch;
+        let nonce = [n0, n1, n2];
+        Params {
+            nonce,
+            first_chunk,
+            chunks,
+            chunk_bytes,
+            last_bytes,
+            aad_bytes,
+            verdict,
+            expected,
+            token,
+            stamp,
+            reserved,
+        }
     }
 
     /// The nonce's bytes.

@@ -21,6 +21,14 @@ pub enum Shader {
     Tag,
     /// Zeros over memory.
     Wipe,
+    /// Of [`super::Kernel::CastElements`].
+    CastElements,
+    /// Of [`super::Kernel::DequantizeBlocks`].
+    DequantizeBlocks,
+    /// Of [`super::Kernel::DequantizeChannels`].
+    DequantizeChannels,
+    /// Of [`super::Kernel::StridedCopy`].
+    StridedCopy,
 }
 
 /// How a shader binds a buffer.
@@ -90,6 +98,10 @@ impl Shader {
         Shader::Seal(Plaintext::Words),
         Shader::Tag,
         Shader::Wipe,
+        Shader::CastElements,
+        Shader::DequantizeBlocks,
+        Shader::DequantizeChannels,
+        Shader::StridedCopy,
     ];
 
     /// Its place in [`Shader::ALL`].
@@ -107,6 +119,10 @@ impl Shader {
             Shader::Seal(_) => "seal",
             Shader::Tag => "tag",
             Shader::Wipe => "wipe",
+            Shader::CastElements => "cast_elements",
+            Shader::DequantizeBlocks => "dequantize_blocks",
+            Shader::DequantizeChannels => "dequantize_channels",
+            Shader::StridedCopy => "strided_copy",
         }
     }
 
@@ -155,6 +171,29 @@ impl Shader {
             }
             Shader::Tag => chunk_tag() + &files!("shared/usable", "tag"),
             Shader::Wipe => files!("wipe"),
+            // These have parameters of their own.
+            Shader::CastElements => {
+                return files!("shared/place", "shared/bits", "shared/halves", "ops/cast_elements");
+            }
+            Shader::DequantizeBlocks => {
+                return files!(
+                    "shared/place",
+                    "shared/bits",
+                    "shared/halves",
+                    "shared/scaled",
+                    "ops/dequantize_blocks"
+                );
+            }
+            Shader::DequantizeChannels => {
+                return files!(
+                    "shared/place",
+                    "shared/bits",
+                    "shared/halves",
+                    "shared/scaled",
+                    "ops/dequantize_channels"
+                );
+            }
+            Shader::StridedCopy => return files!("shared/place", "ops/strided_copy"),
         };
         params + &rest
     }
@@ -169,17 +208,23 @@ impl Shader {
             Shader::Seal(_) => &[(0, Uniform), (2, Read), (3, Write)],
             Shader::Tag => &[(0, Uniform), (1, Read), (3, Write)],
             Shader::Wipe => &[(0, Write)],
+            Shader::DequantizeChannels => &[(0, Read), (1, Read), (2, Read), (3, Write)],
+            Shader::CastElements | Shader::DequantizeBlocks | Shader::StridedCopy => &[(0, Read), (1, Write)],
         }
     }
 
-    /// How many workgroups it takes for so many bound chunks; for [`Shader::Wipe`], for so many bytes.
-    pub const fn workgroups(self, chunks: u32) -> u32 {
+    /// How many workgroups it takes for so many bound chunks; for [`Shader::Wipe`], for so many bytes; for those of tensor kernels,
+    /// for so many words of output.
+    pub const fn workgroups(self, units: u32) -> u32 {
         match self {
             Shader::ExpandKey | Shader::Finalize => 1,
-            Shader::Verify | Shader::Tag => chunks.div_ceil(8),
-            Shader::Open(_) | Shader::Seal(_) => chunks.div_ceil(2),
+            Shader::Verify | Shader::Tag => units.div_ceil(8),
+            Shader::Open(_) | Shader::Seal(_) => units.div_ceil(2),
+            Shader::CastElements | Shader::DequantizeBlocks | Shader::DequantizeChannels | Shader::StridedCopy => {
+                units.div_ceil(64)
+            }
             // Each invocation takes word after word.
-            Shader::Wipe => match chunks.div_ceil(256) {
+            Shader::Wipe => match units.div_ceil(256) {
                 groups @ 0..=4096 => groups,
                 _ => 4096,
             },

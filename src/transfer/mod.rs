@@ -24,6 +24,8 @@ pub use open::Destination;
 pub use queue::Source;
 pub use slot::seal_into_slot;
 
+pub use crate::ops::DeviceTensor;
+
 use std::{
     collections::VecDeque,
     sync::{Arc, Weak},
@@ -34,7 +36,6 @@ use crate::{
     channel::{self, schedule::EpochKeys},
     device::Device,
     kernel,
-    tensor::TensorMetadata,
 };
 use body::KeyContext;
 use open::{InFlight, Submitted};
@@ -107,42 +108,6 @@ impl<D: Device> Transfer<D> {
     /// Erases the device's copies of keys that no session or tensor in flight holds any more.
     fn forget_ended_epochs(&mut self) {
         self.contexts.retain(|(keys, _)| keys.strong_count() > 0);
-    }
-}
-
-/// A released tensor in device memory. The memory is erased when the last handle is gone.
-pub struct DeviceTensor<D: Device> {
-    metadata: TensorMetadata,
-    buffer: D::Buffer,
-    offset: u64,
-}
-
-impl<D: Device> DeviceTensor<D> {
-    /// What it is, authenticated.
-    pub fn metadata(&self) -> &TensorMetadata {
-        &self.metadata
-    }
-
-    /// The buffer it lies in.
-    pub fn buffer(&self) -> &D::Buffer {
-        &self.buffer
-    }
-
-    /// Where in the buffer it starts; it is [`TensorMetadata::size_bytes`] long.
-    pub fn offset(&self) -> u64 {
-        self.offset
-    }
-}
-
-impl<D: Device> Clone for DeviceTensor<D> {
-    fn clone(&self) -> Self {
-        DeviceTensor { metadata: self.metadata.clone(), buffer: self.buffer.clone(), offset: self.offset }
-    }
-}
-
-impl<D: Device> core::fmt::Debug for DeviceTensor<D> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("DeviceTensor").field("metadata", &self.metadata).finish_non_exhaustive()
     }
 }
 

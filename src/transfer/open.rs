@@ -122,7 +122,7 @@ impl<D: Device> Transfer<D> {
         self.verdicts = Some(verdicts);
         self.recorded_bytes += spec.sealed_bytes();
         let Begun { pending, buffer, offset, .. } = begun;
-        let tensor = DeviceTensor { metadata: pending.metadata().clone(), buffer, offset };
+        let tensor = DeviceTensor::new(pending.metadata().clone(), buffer, offset);
         self.recorded.push(InFlight { pending, tensor, index, token });
         if self.recorded.len() == VERDICTS as usize || self.recorded_bytes >= BATCH_BYTES {
             self.submit_recorded();
@@ -230,8 +230,8 @@ impl<D: Device> Transfer<D> {
     }
 
     fn clear(&mut self, tensor: &DeviceTensor<D>) -> Result<Flight<D>> {
-        let range = tensor.offset..tensor.offset + tensor.metadata.size_bytes();
-        self.queue.clear(&self.device, &tensor.buffer, range);
+        let range = tensor.offset()..tensor.offset() + tensor.metadata().size_bytes();
+        self.queue.clear(&self.device, tensor.buffer(), range);
         self.queue.submit(&self.device)
     }
 }

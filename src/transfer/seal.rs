@@ -48,14 +48,14 @@ impl<D: Device> Transfer<D> {
         tensor: &DeviceTensor<D>,
         mut sink: impl AsyncFnMut(&[u8]) -> Result<()>,
     ) -> Result<()> {
-        let mut sealing = session.seal(&tensor.metadata)?;
+        let mut sealing = session.seal(tensor.metadata())?;
         let Some(job) = sealing.hand_out_all() else {
             return Err(Error::Usage("the record was begun elsewhere"));
         };
-        let spec = BodySpec::record(&job.nonce, &job.aad, tensor.metadata.size_bytes());
+        let spec = BodySpec::record(&job.nonce, &job.aad, tensor.metadata().size_bytes());
         let context = self.context(&job.keys).await?;
         let sealed = SealedBuffer::alloc(&self.device, &mut self.queue, &spec).await?;
-        record_seal(&self.device, &mut self.queue, &context, &spec, (&tensor.buffer, tensor.offset), &sealed)?;
+        record_seal(&self.device, &mut self.queue, &context, &spec, (tensor.buffer(), tensor.offset()), &sealed)?;
 
         let step = self.device.info().slot_bytes;
         let mut ranges =

@@ -9,6 +9,7 @@ use ghash::{GHash, universal_hash::UniversalHash};
 use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroizing;
 
+use super::operations;
 use crate::{
     kernel::{Kernel, Params, TAG_BYTES, VERDICT_BYTES},
     parallel,
@@ -18,7 +19,7 @@ use crate::{
 /// time than one block of a chunk.
 pub(super) const CONTEXT_BYTES: usize = 64;
 
-/// Runs a kernel. None where a binding is shorter than the parameters say.
+/// Runs a kernel. None where a binding is shorter than the parameters say, or no kernel can do what they say.
 pub(super) fn run(kernel: Kernel, read: &[&[u8]], write: &mut [u8], params: &Params) -> Option<()> {
     match (kernel, read) {
         (Kernel::ExpandKey, [key]) => expand_key(key.first_chunk()?, write.first_chunk_mut()?, params),
@@ -54,7 +55,7 @@ pub(super) fn run(kernel: Kernel, read: &[&[u8]], write: &mut [u8], params: &Par
                 out.fill(0);
             }
         }
-        _ => return None,
+        _ => return operations::run(kernel, read, write, params),
     }
     Some(())
 }

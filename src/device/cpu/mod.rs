@@ -5,6 +5,7 @@
 //! about a bus, for it has none.
 
 mod kernels;
+mod operations;
 
 use core::{
     future::poll_fn,
@@ -373,8 +374,12 @@ fn launch(kernel: Kernel, bindings: &[(CpuBuffer, Range<u64>)], params: &Params)
     }
     let mut written = output.0.write();
     let range = checked(output.1.clone(), written.bytes.len())?;
-    kernels::run(kernel, &slices, written.part(range), params)
-        .ok_or_else(|| Error::Backend(format!("kernel {}: a binding is too short for its parameters", kernel.name())))
+    kernels::run(kernel, &slices, written.part(range), params).ok_or_else(|| {
+        Error::Backend(format!(
+            "kernel {}: a binding is too short for its parameters, or they are wrong",
+            kernel.name()
+        ))
+    })
 }
 
 const SLOT_TOO_SMALL: Error = Error::Usage("the parts of a slot must fit into it");

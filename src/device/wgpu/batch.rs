@@ -6,13 +6,14 @@ use std::sync::Arc;
 use super::{
     super::{Binding, DeviceInfo, Launch, Part, ReadId},
     Shared, WgpuBuffer, WgpuFence, WgpuSlot,
+    check::check,
     pipelines::PARAMS_BYTES,
     ring::Departing,
 };
 use crate::{
     Error, Result,
     kernel::{
-        Access, Kernel, Params, TAG_BYTES,
+        Kernel, Params,
         wgsl::{Plaintext, Shader},
     },
 };
@@ -84,13 +85,14 @@ impl WgpuBatch {
     pub(super) fn launch(&mut self, info: &DeviceInfo, launch: Launch<'_, WgpuBuffer>) {
         let Launch { kernel, bindings, params } = launch;
         self.launches += 1;
-        if let Err(why) = check(info, kernel, bindings, &params) {
-            return self.refuse(why);
-        }
+        let units = match check(info, kernel, bindings, &params) {
+            Ok(units) => units,
+            Err(why) => return self.refuse(why),
+        };
         let bound: Vec<_> = bindings.iter().map(|b| (b.buffer.clone(), b.range.clone())).collect();
         for &shader in shaders(kernel, bindings) {
             let bindings = shader.bindings().iter().map(|&(place, _)| bound[place].clone()).collect();
-            let workgroups = shader.workgroups(params.chunks);
+            let workgroups = shader.workgroups(units);
             self.commands.push(Command::Dispatch(Dispatch { shader, bindings, params, workgroups }));
         }
     }
@@ -160,53 +162,11 @@ fn shaders(kernel: Kernel, bindings: &[Binding<'_, WgpuBuffer>]) -> &'static [Sh
         Kernel::Open => &[Shader::Open(Plaintext::Words)],
         Kernel::Seal if in_blocks(2) => &[Shader::Seal(Plaintext::Blocks), Shader::Tag],
         Kernel::Seal => &[Shader::Seal(Plaintext::Words), Shader::Tag],
+        Kernel::CastElements => &[Shader::CastElements],
+        Kernel::DequantizeBlocks => &[Shader::DequantizeBlocks],
+        Kernel::DequantizeChannels => &[Shader::DequantizeChannels],
+        Kernel::StridedCopy => &[Shader::StridedCopy],
     }
-}
-
-/// What the shaders take for granted.
-fn check(
-    info: &DeviceInfo,
-    kernel: Kernel,
-    bindings: &[Binding<'_, WgpuBuffer>],
-    params: &Params,
-) -> Result<(), String> {
-    let name = kernel.name();
-    let accesses = kernel.bindings();
-    if bindings.len() != accesses.len() {
-        return Err(format!("kernel {name} takes {} bindings", accesses.len()));
-    }
-    for (i, binding) in bindings.iter().enumerate() {
-        let Range { start, end } = binding.range;
-        if start >= end
-            || end > binding.buffer.size()
-            || end - start > info.max_binding_bytes
-            || !start.is_multiple_of(info.binding_alignment)
-        {
-            return Err("a binding that is empty, too large, not aligned or beyond its buffer".into());
-        }
-        let written = accesses[i] == Access::Write;
-        if written && bindings.iter().enumerate().any(|(j, other)| j != i && other.buffer.is(binding.buffer)) {
-            return Err(format!("kernel {name} would write a buffer that it reads"));
-        }
-    }
-    let short = || format!("kernel {name}: a binding is too short for its parameters");
-    let has = |place: usize, bytes: u64| bindings[place].range.end - bindings[place].range.start >= bytes;
-    let chunks = u64::from(params.chunks);
-    if chunks > 1 && !params.chunk_bytes.is_multiple_of(16) {
-        return Err("chunks are multiples of 16 bytes".into());
-    }
-    let plaintext = chunks.saturating_sub(1) * u64::from(params.chunk_bytes) + u64::from(params.last_bytes);
-    let (sealed, aad) = (plaintext + chunks * TAG_BYTES as u64, u64::from(params.aad_bytes));
-    let verdicts = (u64::from(params.verdict) + 1) * crate::kernel::VERDICT_BYTES;
-    let fits = match kernel {
-        Kernel::ExpandKey => has(0, 32) && has(1, info.key_context_bytes),
-        Kernel::Verify => has(0, info.key_context_bytes) && has(1, aad) && has(2, sealed) && has(3, verdicts),
-        Kernel::Finalize => has(0, info.key_context_bytes) && has(1, verdicts),
-        Kernel::Open => has(0, info.key_context_bytes) && has(1, sealed) && has(2, verdicts) && has(3, plaintext),
-        Kernel::Seal => has(0, info.key_context_bytes) && has(1, aad) && has(2, plaintext) && has(3, sealed),
-    };
-    let counts = matches!(kernel, Kernel::ExpandKey | Kernel::Finalize) || chunks > 0;
-    (fits && counts).then_some(()).ok_or_else(short)
 }
 
 /// A batch being encoded.

@@ -9,6 +9,7 @@
 mod adapter;
 mod batch;
 mod buffer;
+mod check;
 mod errors;
 mod fence;
 mod pipelines;

@@ -6,14 +6,19 @@
 //! secrets, tags are compared with `==` and nothing is wiped. No device and no caller outside of
 //! tests may run them on a real key.
 //!
-//! Standards: FIPS 197 (update 1, 2023), NIST SP 800-38D (2007), RFC 5869 and the C2SP
-//! specification `chunked-encryption`. A *chunk* is the unit that is sealed by one call of GCM; a
+//! Those of the tensor kernels compute with exact values, or go through elements one by one.
+//!
+//! Standards: FIPS 197 (update 1, 2023), NIST SP 800-38D (2007), RFC 5869, the C2SP
+//! specification `chunked-encryption` and IEEE 754-2019. A *chunk* is the unit that is sealed by one call of GCM; a
 //! *block* is always the 16 bytes of AES.
 
 pub mod aes;
 pub mod chunked;
 pub mod gcm;
 pub mod ghash;
+pub mod numbers;
+pub mod order;
+pub mod quantized;
 
 /// The bytes written in hexadecimal in `text`, which has to hold exactly `N` of them.
 #[cfg(test)]
