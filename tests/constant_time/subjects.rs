@@ -65,12 +65,23 @@ impl Subject {
             Shader::Seal(_) => (&[PARAMS, CONTEXT, ("plaintext", Secret), ("body", Sealed)], &[ONE_CONTEXT]),
             Shader::Tag => (&[PARAMS, CONTEXT, ("aad", Public), ("body", Sealed)], &[ONE_CONTEXT]),
             Shader::Wipe => (&[PARAMS, ("memory", Secret)], &[]),
+            Shader::CastElements | Shader::DequantizeBlocks | Shader::StridedCopy => {
+                (&[PARAMS, ("input", Secret), ("output", Secret)], &[])
+            }
+            Shader::DequantizeChannels => {
+                (&[PARAMS, ("input", Secret), ("scales", Secret), ("zero_points", Secret), ("output", Secret)], &[])
+            }
+        };
+        // Tensor kernels convert whole numbers to floats; everything else of theirs is integers.
+        let floats = match shader {
+            Shader::CastElements | Shader::DequantizeBlocks | Shader::DequantizeChannels => Floats::Allowed,
+            _ => Floats::Forbidden,
         };
         Subject {
             name: format!("{shader:?} in {forms:?}"),
             source: shader.source_in(forms),
             bindings: bindings.to_vec(),
-            floats: Floats::Forbidden,
+            floats,
             declassifies,
         }
     }
