@@ -1,6 +1,6 @@
 //! Recording and encoding batches.
 
-use core::{ops::Range, sync::atomic::Ordering};
+use core::ops::Range;
 use std::sync::Arc;
 
 use super::{
@@ -29,10 +29,20 @@ pub struct WgpuBatch {
 
 enum Command {
     /// The slot is taken when the copy is encoded.
-    CopyIn { slot: Option<WgpuSlot>, to: WgpuBuffer, parts: Vec<Part> },
+    CopyIn {
+        slot: Option<WgpuSlot>,
+        to: WgpuBuffer,
+        parts: Vec<Part>,
+    },
     Dispatch(Dispatch),
-    Clear { buffer: WgpuBuffer, range: Range<u64> },
-    CopyOut { from: WgpuBuffer, range: Range<u64> },
+    Clear {
+        buffer: WgpuBuffer,
+        range: Range<u64>,
+    },
+    CopyOut {
+        from: WgpuBuffer,
+        range: Range<u64>,
+    },
 }
 
 struct Dispatch {
@@ -43,6 +53,11 @@ struct Dispatch {
 }
 
 impl WgpuBatch {
+    /// How many kernels were recorded.
+    pub(super) fn launches(&self) -> u64 {
+        self.launches
+    }
+
     fn refuse(&mut self, why: impl Into<String>) {
         self.wrong.get_or_insert_with(|| Error::Backend(why.into()));
     }
@@ -131,7 +146,6 @@ impl WgpuBatch {
         let submission = shared.queue.submit([encoder.finish()]);
         // Only now: the last handle to a buffer erases it, behind the work that uses it.
         drop(self.commands);
-        shared.launches.fetch_add(self.launches, Ordering::Relaxed);
         departing.into_iter().for_each(|slot| slot.return_after(submission.clone()));
         Ok(WgpuFence::new(submission, read_back, reads))
     }
@@ -273,12 +287,13 @@ impl<'a> Encoder<'a> {
         match command {
             Command::Dispatch(dispatch) => self.dispatch(dispatch)?,
             Command::CopyIn { slot, to, parts } => {
-                let Some(slot) = slot.take().and_then(WgpuSlot::depart) else { return Err(super::lost()) };
+                let departing = slot.take().and_then(WgpuSlot::depart).ok_or_else(super::lost)?;
+                let buffer = departing.buffer().ok_or_else(super::lost)?;
                 for &Part { from, to: at, bytes } in parts.iter() {
                     let bytes = bytes.next_multiple_of(4);
-                    self.encoder.copy_buffer_to_buffer(slot.buffer(), from, to.raw(), at, bytes);
+                    self.encoder.copy_buffer_to_buffer(buffer, from, to.raw(), at, bytes);
                 }
-                self.departing.push(slot);
+                self.departing.push(departing);
             }
             Command::Clear { buffer, range } => {
                 self.encoder.clear_buffer(buffer.raw(), range.start, Some(range.end - range.start));

@@ -6,7 +6,7 @@ use std::{
     task::Waker,
 };
 
-use super::{super::Reads, lost};
+use super::{super::Reads, errors::poll, lost};
 use crate::Result;
 
 /// A submitted batch.
@@ -47,7 +47,7 @@ impl WgpuFence {
     pub(super) async fn wait(self, device: &wgpu::Device) -> Result<Reads> {
         // In a browser this does nothing, and its event loop calls back.
         let submission_index = Some(self.submission.clone());
-        device.poll(wgpu::PollType::Wait { submission_index, timeout: None }).map_err(|_| lost())?;
+        poll(device, wgpu::PollType::Wait { submission_index, timeout: None })?;
         let mapped = poll_fn(|context| {
             let mut mapped = lock(&self.mapped);
             match mapped.outcome {

@@ -1,0 +1,48 @@
+//! The software Vulkan devices that the wgpu device is tested on, one of each a process: SwiftShader takes seconds to
+//! compile the shaders.
+#![allow(dead_code, unreachable_pub, missing_docs)]
+
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use pqc_gpu_driver::{
+    Error, block_on,
+    device::{WgpuDevice, wgpu::adapters},
+    wgpu,
+};
+
+/// Mesa's.
+pub fn llvmpipe() -> Result<WgpuDevice, Error> {
+    static DEVICE: OnceLock<Result<WgpuDevice, Error>> = OnceLock::new();
+    let device = DEVICE.get_or_init(|| block_on(async { WgpuDevice::open(&llvmpipe_adapter().await?).await }));
+    device.as_ref().map(WgpuDevice::sibling).map_err(Clone::clone)
+}
+
+/// Chromium's.
+pub fn swiftshader() -> Result<WgpuDevice, Error> {
+    static DEVICE: OnceLock<Result<WgpuDevice, Error>> = OnceLock::new();
+    let device = DEVICE.get_or_init(|| block_on(async { WgpuDevice::open(&swiftshader_adapter().await?).await }));
+    device.as_ref().map(WgpuDevice::sibling).map_err(Clone::clone)
+}
+
+pub async fn llvmpipe_adapter() -> Result<wgpu::Adapter, Error> {
+    adapter("llvmpipe", "on Debian, apt-get install mesa-vulkan-drivers").await
+}
+
+pub async fn swiftshader_adapter() -> Result<wgpu::Adapter, Error> {
+    adapter(
+        "SwiftShader",
+        "on Debian, apt-get install chromium and set VK_ADD_DRIVER_FILES=/usr/lib/chromium/vk_swiftshader_icd.json",
+    )
+    .await
+}
+
+async fn adapter(name: &str, remedy: &str) -> Result<wgpu::Adapter, Error> {
+    // Drivers may not be loaded by two threads at once.
+    static LOOKING: Mutex<()> = Mutex::new(());
+    let _looking = LOOKING.lock().unwrap_or_else(PoisonError::into_inner);
+    let found = adapters().await.into_iter().find(|adapter| adapter.get_info().name.contains(name));
+    found.ok_or_else(|| Error::DeviceUnavailable {
+        device: "wgpu".into(),
+        remedy: format!("there is no Vulkan device named {name}; {remedy}"),
+    })
+}
