@@ -82,6 +82,11 @@ impl WgpuBatch {
             if !part.from.is_multiple_of(4) || !part.to.is_multiple_of(4) {
                 return self.refuse("copies start at multiples of 4 bytes");
             }
+            // Copies are whole words, and what follows in a caller's buffer is the caller's. In memory of the library's own
+            // only padding follows, which becomes zero.
+            if !part.bytes.is_multiple_of(4) && to.is_callers() {
+                return self.refuse("copies into a caller's buffer are multiples of 4 bytes long");
+            }
         }
         self.commands.push(Command::CopyIn { slot: Some(slot), to: to.clone(), parts: parts.to_vec() });
     }
@@ -147,7 +152,7 @@ impl WgpuBatch {
         // Only now: the last handle to a buffer erases it, behind the work that uses it.
         drop(self.commands);
         departing.into_iter().for_each(|slot| slot.return_after(submission.clone()));
-        Ok(WgpuFence::new(submission, read_back, reads))
+        Ok(WgpuFence::new(shared.device.clone(), submission, read_back, reads))
     }
 }
 

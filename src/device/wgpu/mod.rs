@@ -126,7 +126,9 @@ impl WgpuDevice {
     }
 
     /// Lets tensors be opened into, or sealed out of, a buffer of the application's, which stays the application's: it is not erased when the
-    /// handle is dropped. It needs the usage `STORAGE` and a size that is a multiple of 4.
+    /// handle is dropped. It needs the usage `STORAGE` and a size that is a multiple of 4, and must have been made by this wgpu device:
+    /// another device's surfaces as an error when it is used, but wgpu 30 panics over, or mistakes for another, a buffer of
+    /// another `wgpu::Instance`.
     pub fn adopt(&self, buffer: wgpu::Buffer) -> Result<WgpuBuffer> {
         if !buffer.usage().contains(wgpu::BufferUsages::STORAGE) {
             return Err(Error::Usage("the buffer must have been created with the usage STORAGE"));
@@ -202,7 +204,7 @@ impl Device for WgpuDevice {
     }
 
     async fn wait(&self, fence: WgpuFence) -> Result<Reads> {
-        fence.wait(&self.shared.device).await
+        fence.wait().await
     }
 
     fn launches(&self) -> u64 {
