@@ -6,6 +6,7 @@
 mod adapters;
 mod buffers;
 mod erased;
+mod extremes;
 mod limits;
 mod loss;
 mod threads;
