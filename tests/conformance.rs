@@ -4,7 +4,7 @@
 #[path = "common/adapters.rs"]
 mod adapters;
 
-use adapters::{llvmpipe, llvmpipe_adapter, swiftshader};
+use adapters::{hardware, llvmpipe, llvmpipe_adapter, swiftshader};
 use pqc_gpu_driver::{
     Error, block_on, conformance,
     conformance::Awkward,
@@ -16,6 +16,7 @@ conformance!(cpu, Ok(CpuDevice::default()));
 conformance!(awkward, Ok(Awkward::new()));
 conformance!(llvmpipe, llvmpipe());
 conformance!(swiftshader, swiftshader());
+conformance!(gpu, hardware());
 conformance!(llvmpipe_with_tight_limits, tight_limits());
 
 /// Bindings of 16 sealed chunks, so that bodies are split from 256 KiB on, and the strictest alignment there is.

@@ -57,6 +57,16 @@ fn cobblestone_on_swiftshader() {
     conformance::run(adapters::swiftshader(), |device| cobblestone(&device));
 }
 
+#[test]
+fn aes_gcm_on_a_gpu() {
+    conformance::run(adapters::hardware(), |device| aes_gcm(&device));
+}
+
+#[test]
+fn cobblestone_on_a_gpu() {
+    conformance::run(adapters::hardware(), |device| cobblestone(&device));
+}
+
 fn aes_gcm<D: Device>(device: &D) {
     let before = device.launches();
     let set = aead::TestSet::load(aead::TestName::AesGcm).unwrap();

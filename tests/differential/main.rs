@@ -40,6 +40,11 @@ fn on_swiftshader() {
     conformance::run(adapters::swiftshader(), |device| agrees(&device));
 }
 
+#[test]
+fn on_a_gpu() {
+    conformance::run(adapters::hardware(), |device| agrees(&device));
+}
+
 fn agrees<D: Device>(device: &D) {
     let count = match std::env::var("PQC_GPU_TESTS").as_deref() {
         Ok("full") => 100_000,

@@ -98,6 +98,11 @@ fn neighbours_are_left_alone_on_swiftshader() {
     conformance::run(adapters::swiftshader(), |device| neighbours_are_left_alone(&device));
 }
 
+#[test]
+fn neighbours_are_left_alone_on_a_gpu() {
+    conformance::run(adapters::hardware(), |device| neighbours_are_left_alone(&device));
+}
+
 /// Zeroing of any part, and nothing else: ends within words, and across the steps that large parts are cut in.
 #[test]
 fn any_part_can_be_cleared() {
@@ -246,6 +251,28 @@ fn buffers_that_cannot_be_used_are_errors() {
             write(&device, &buffer, 0, &[1; 64]).await;
             assert_eq!(read(&device, &buffer, 0..64).await, [1; 64]);
         });
+    });
+}
+
+/// Siblings share shaders and memory, and count for themselves.
+#[test]
+fn siblings_share_buffers() {
+    conformance::run(adapters::llvmpipe(), |device| {
+        let sibling = device.sibling();
+        let (host, guest) = establish_channel("host", "device").unwrap();
+        let (pending, body) = deliver(&host, &guest, &noise(1, 20_000));
+        let tensor = block_on(Transfer::new(&device).open(pending, &body)).unwrap();
+        assert_eq!((device.launches(), sibling.launches()), (4, 0));
+        assert!(block_on(read(&sibling, tensor.buffer(), 0..20_000)) == noise(1, 20_000));
+    });
+}
+
+/// What tensors are opened from and into is the device's alone: no host maps it.
+#[test]
+fn memory_cannot_be_mapped() {
+    conformance::run(adapters::llvmpipe(), |device| {
+        let usage = device.alloc(64).unwrap().raw().usage();
+        assert!(!usage.intersects(BufferUsages::MAP_READ | BufferUsages::MAP_WRITE), "{usage:?}");
     });
 }
 

@@ -45,6 +45,14 @@ fn more_workgroups_than_a_row_on_swiftshader() {
     conformance::run(adapters::swiftshader(), |device| agrees(&device, 16 * (2 * 65_535 + 1) + 1, 0, 16));
 }
 
+#[test]
+fn more_workgroups_than_a_row_on_a_gpu() {
+    conformance::run(adapters::hardware(), |device| {
+        agrees(&device, 16 * (2 * 65_535 + 1) + 1, 0, 16);
+        agrees(&device, 16 * (8 * 65_535 + 9) + 7, 0, 16);
+    });
+}
+
 /// Mesa's llvmpipe leaves a loop after 65,535 rounds in all, inner loops counted: a chunk and its AAD of more than 1 MB
 /// together would get a wrong tag there (and be refused). SwiftShader and GPUs have no such limit.
 #[test]
@@ -63,6 +71,14 @@ fn long_aads_and_long_chunks_on_swiftshader() {
     conformance::run(adapters::swiftshader(), |device| {
         agrees(&device, 40_000, 1_000_003, 16_384);
         agrees(&device, 3_000_011, 5, 16 << 20);
+    });
+}
+
+#[test]
+fn long_aads_and_long_chunks_on_a_gpu() {
+    conformance::run(adapters::hardware(), |device| {
+        agrees(&device, 40_000, 1_000_003, 16_384);
+        agrees(&device, 30_000_011, 5, 64 << 20);
     });
 }
 
