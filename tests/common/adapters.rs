@@ -56,6 +56,6 @@ async fn find(is_meant: impl Fn(wgpu::AdapterInfo) -> bool, remedy: &str) -> Res
     // Drivers may not be loaded by two threads at once.
     static LOOKING: Mutex<()> = Mutex::new(());
     let _looking = LOOKING.lock().unwrap_or_else(PoisonError::into_inner);
-    let found = adapters().await.into_iter().find(|adapter| is_meant(adapter.get_info()));
+    let found = block_on(adapters()).into_iter().find(|adapter| is_meant(adapter.get_info()));
     found.ok_or_else(|| Error::DeviceUnavailable { device: "wgpu".into(), remedy: remedy.into() })
 }

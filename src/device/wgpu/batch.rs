@@ -201,7 +201,7 @@ fn check(
     let short = || format!("kernel {name}: a binding is too short for its parameters");
     let has = |place: usize, bytes: u64| bindings[place].range.end - bindings[place].range.start >= bytes;
     let chunks = u64::from(params.chunks);
-    if chunks > 1 && params.chunk_bytes % 16 != 0 {
+    if chunks > 1 && !params.chunk_bytes.is_multiple_of(16) {
         return Err("chunks are multiples of 16 bytes".into());
     }
     let plaintext = chunks.saturating_sub(1) * u64::from(params.chunk_bytes) + u64::from(params.last_bytes);
