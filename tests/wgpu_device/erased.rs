@@ -4,7 +4,7 @@
 use pqc_gpu_driver::{
     Error, block_on,
     conformance::{self, noise, read, write},
-    device::{Binding, Device, Launch, Part, Slot, SlotWriter, WgpuDevice},
+    device::{Binding, Device, Launch, Part, Slot, SlotWriter, WgpuBuffer, WgpuDevice},
     establish_channel,
     kernel::{Kernel, Params},
     transfer::Transfer,
@@ -149,6 +149,51 @@ fn secret_slots_of_batches_that_fail_are_erased() {
             for buffer in &seen {
                 assert!(read(&device, buffer, 0..4096).await != secret, "the secret is still there");
             }
+        });
+    });
+}
+
+/// A context that bears its stamp and has lost H: its tags would be no more than encrypted counters.
+#[test]
+fn a_context_without_h_is_useless() {
+    conformance::run(adapters::llvmpipe(), |device| {
+        let context_bytes = device.info().key_context_bytes;
+        let [key, context, aad, input, body, verdicts] =
+            [32, context_bytes, 16, 48, 64, 16].map(|bytes| device.alloc(bytes).unwrap());
+        let params = Params {
+            chunks: 1,
+            chunk_bytes: 16_384,
+            last_bytes: 40,
+            expected: 1,
+            token: 77,
+            stamp: [1, 2, 3, 4],
+            ..Params::default()
+        };
+        block_on(async {
+            let run = async |launches: &[(Kernel, &[(&WgpuBuffer, u64)])], clear: Option<core::ops::Range<u64>>| {
+                let mut batch = device.batch();
+                for (kernel, bindings) in launches {
+                    let bindings: Vec<_> =
+                        bindings.iter().map(|&(buffer, end)| Binding { buffer, range: 0..end }).collect();
+                    device.launch(&mut batch, Launch { kernel: *kernel, bindings: &bindings, params });
+                }
+                if let Some(range) = clear {
+                    device.clear(&mut batch, &context, range);
+                }
+                device.wait(device.submit(batch).unwrap()).await.unwrap();
+            };
+            let seal: (Kernel, &[_]) =
+                (Kernel::Seal, &[(&context, context_bytes), (&aad, 1), (&input, 40), (&body, 56)]);
+            let verify: (Kernel, &[_]) =
+                (Kernel::Verify, &[(&context, context_bytes), (&aad, 1), (&body, 56), (&verdicts, 16)]);
+            let finalize: (Kernel, &[_]) = (Kernel::Finalize, &[(&context, context_bytes), (&verdicts, 16)]);
+            run(&[(Kernel::ExpandKey, &[(&key, 32), (&context, context_bytes)]), seal, verify, finalize], None).await;
+            assert_eq!(read(&device, &verdicts, 0..8).await, [1, 0, 0, 0, 77, 0, 0, 0]);
+            // H is the second block of a context; stamp, round keys and powers stay.
+            run(&[], Some(16..32)).await;
+            run(&[finalize, seal], None).await;
+            assert_eq!(read(&device, &verdicts, 0..8).await, [1, 0, 0, 0, 0, 0, 0, 0]);
+            assert!(read(&device, &body, 0..56).await.iter().all(|&byte| byte == 0), "sealed without H");
         });
     });
 }
