@@ -1,27 +1,38 @@
-//! The conformance suite on the CPU device and on the awkward one.
+//! The conformance suite on every device.
 #![allow(missing_docs)]
 
+#[path = "common/adapters.rs"]
+mod adapters;
+
+use adapters::{hardware, llvmpipe, llvmpipe_adapter, swiftshader};
 use pqc_gpu_driver::{
-    Error,
-    device::{WgpuDevice, wgpu::adapters},
+    Error, block_on, conformance,
+    conformance::Awkward,
+    device::{CpuDevice, WgpuDevice},
+    wgpu,
 };
-use pqc_gpu_driver::{conformance, conformance::Awkward, device::CpuDevice};
 
 conformance!(cpu, Ok(CpuDevice::default()));
 conformance!(awkward, Ok(Awkward::new()));
+conformance!(llvmpipe, llvmpipe());
+conformance!(swiftshader, swiftshader());
+conformance!(gpu, hardware());
+conformance!(llvmpipe_with_tight_limits, tight_limits());
 
-/// The software Vulkan device that a name says, or why it is not here.
-fn vulkan(name: &str) -> Result<WgpuDevice, Error> {
-    pollster::block_on(async {
-        for adapter in adapters().await {
-            if adapter.get_info().name.contains(name) {
-                return WgpuDevice::open(&adapter).await;
-            }
-        }
-        let remedy = format!("wgpu finds no adapter named {name}; on Debian install mesa-vulkan-drivers");
-        Err(Error::DeviceUnavailable { device: "wgpu".into(), remedy })
-    })
+/// Bindings of 16 sealed chunks, so that bodies are split from 256 KiB on, and the strictest alignment there is.
+fn tight_limits() -> Result<WgpuDevice, Error> {
+    static DEVICE: std::sync::OnceLock<Result<WgpuDevice, Error>> = std::sync::OnceLock::new();
+    let open = async || {
+        let limits = wgpu::Limits {
+            max_storage_buffer_binding_size: 16 * 16_400,
+            max_buffer_size: 64 << 20,
+            min_storage_buffer_offset_alignment: 256,
+            ..wgpu::Limits::default()
+        };
+        let descriptor = wgpu::DeviceDescriptor { required_limits: limits, ..wgpu::DeviceDescriptor::default() };
+        let requested = llvmpipe_adapter().await?.request_device(&descriptor).await;
+        let (device, queue) = requested.map_err(|error| Error::Backend(error.to_string()))?;
+        WgpuDevice::new(device, queue)
+    };
+    DEVICE.get_or_init(|| block_on(open())).as_ref().map(WgpuDevice::sibling).map_err(Clone::clone)
 }
-
-conformance!(llvmpipe, vulkan("llvmpipe"));
-conformance!(swiftshader, vulkan("SwiftShader"));

@@ -1,11 +1,14 @@
 //! Wycheproof's AES-GCM and Cobblestone-256 sets, complete, on the kernels of every device.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+#[path = "common/adapters.rs"]
+mod adapters;
+
 use std::io::Read;
 
 use pqc_gpu_driver::{
     block_on,
-    conformance::Awkward,
+    conformance::{self, Awkward},
     device::{CpuDevice, Device},
     kernel::CHUNK_BYTES,
     sealed::cobblestone::{HEADER_BYTES, SALT_BYTES, derive},
@@ -34,9 +37,40 @@ fn cobblestone_on_the_awkward_device() {
     cobblestone(&Awkward::new());
 }
 
+#[test]
+fn aes_gcm_on_llvmpipe() {
+    conformance::run(adapters::llvmpipe(), |device| aes_gcm(&device));
+}
+
+#[test]
+fn cobblestone_on_llvmpipe() {
+    conformance::run(adapters::llvmpipe(), |device| cobblestone(&device));
+}
+
+#[test]
+fn aes_gcm_on_swiftshader() {
+    conformance::run(adapters::swiftshader(), |device| aes_gcm(&device));
+}
+
+#[test]
+fn cobblestone_on_swiftshader() {
+    conformance::run(adapters::swiftshader(), |device| cobblestone(&device));
+}
+
+#[test]
+fn aes_gcm_on_a_gpu() {
+    conformance::run(adapters::hardware(), |device| aes_gcm(&device));
+}
+
+#[test]
+fn cobblestone_on_a_gpu() {
+    conformance::run(adapters::hardware(), |device| cobblestone(&device));
+}
+
 fn aes_gcm<D: Device>(device: &D) {
+    let before = device.launches();
     let set = aead::TestSet::load(aead::TestName::AesGcm).unwrap();
-    let (mut valid, mut invalid, mut skipped) = (0, 0, 0);
+    let (mut valid, mut invalid, mut skipped, mut launches) = (0, 0, 0, 0);
     for group in &set.test_groups {
         // Suite 0x01 has AES-256, 96-bit nonces and 128-bit tags, and nothing else.
         if (group.key_size, group.nonce_size, group.tag_size) != (256, 96, 128) {
@@ -53,6 +87,9 @@ fn aes_gcm<D: Device>(device: &D) {
             assert!(test.pt.len() < CHUNK_BYTES as usize, "one chunk");
             let sealed = [&test.ct[..], &test.tag[..]].concat();
             let opened = block_on(open_body(device, params, &sealed)).unwrap();
+            // expand_key, verify, finalize, and open where there is something to open; expand_key and seal.
+            launches += 3 + u64::from(!test.ct.is_empty());
+            launches += if test.result == TestResult::Invalid { 0 } else { 2 };
             if test.result == TestResult::Invalid {
                 assert_eq!(opened, None, "test {}", test.tc_id);
                 invalid += 1;
@@ -64,6 +101,7 @@ fn aes_gcm<D: Device>(device: &D) {
         }
     }
     assert_eq!((valid, invalid), (39, 27));
+    assert_eq!(device.launches() - before, launches, "the kernels answered, and nobody else");
     assert_eq!(valid + invalid + skipped, set.number_of_tests);
 }
 

@@ -1,6 +1,6 @@
 //! Recording and encoding batches.
 
-use core::{ops::Range, sync::atomic::Ordering};
+use core::ops::Range;
 use std::sync::Arc;
 
 use super::{
@@ -54,6 +54,11 @@ struct Dispatch {
 }
 
 impl WgpuBatch {
+    /// How many kernels were recorded.
+    pub(super) fn launches(&self) -> u64 {
+        self.launches
+    }
+
     fn refuse(&mut self, why: impl Into<String>) {
         self.wrong.get_or_insert_with(|| Error::Backend(why.into()));
     }
@@ -77,6 +82,11 @@ impl WgpuBatch {
             }
             if !part.from.is_multiple_of(4) || !part.to.is_multiple_of(4) {
                 return self.refuse("copies start at multiples of 4 bytes");
+            }
+            // Copies are whole words, and what follows in a caller's buffer is the caller's. In memory of the library's own
+            // only padding follows, which becomes zero.
+            if !part.bytes.is_multiple_of(4) && to.is_callers() {
+                return self.refuse("copies into a caller's buffer are multiples of 4 bytes long");
             }
         }
         self.commands.push(Command::CopyIn { slot: Some(slot), to: to.clone(), parts: parts.to_vec() });
@@ -143,9 +153,8 @@ impl WgpuBatch {
         let submission = shared.queue.submit([encoder.finish()]);
         // Only now: the last handle to a buffer erases it, behind the work that uses it.
         drop(self.commands);
-        shared.launches.fetch_add(self.launches, Ordering::Relaxed);
         departing.into_iter().for_each(|slot| slot.return_after(submission.clone()));
-        Ok(WgpuFence::new(submission, read_back, reads))
+        Ok(WgpuFence::new(shared.device.clone(), submission, read_back, reads))
     }
 }
 
@@ -243,12 +252,13 @@ impl<'a> Encoder<'a> {
         match command {
             Command::Dispatch(dispatch) => self.dispatch(dispatch)?,
             Command::CopyIn { slot, to, parts } => {
-                let Some(slot) = slot.take().and_then(WgpuSlot::depart) else { return Err(super::lost()) };
+                let departing = slot.take().and_then(WgpuSlot::depart).ok_or_else(super::lost)?;
+                let buffer = departing.buffer().ok_or_else(super::lost)?;
                 for &Part { from, to: at, bytes } in parts.iter() {
                     let bytes = bytes.next_multiple_of(4);
-                    self.encoder.copy_buffer_to_buffer(slot.buffer(), from, to.raw(), at, bytes);
+                    self.encoder.copy_buffer_to_buffer(buffer, from, to.raw(), at, bytes);
                 }
-                self.departing.push(slot);
+                self.departing.push(departing);
             }
             Command::Clear { buffer, range } => {
                 self.encoder.clear_buffer(buffer.raw(), range.start, Some(range.end - range.start));

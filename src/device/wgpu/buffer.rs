@@ -34,6 +34,10 @@ impl WgpuBuffer {
         self.0.buffer.size()
     }
 
+    pub(super) fn is_callers(&self) -> bool {
+        self.0.owner.is_none()
+    }
+
     pub(super) fn is(&self, other: &WgpuBuffer) -> bool {
         self.0.buffer == other.0.buffer
     }

@@ -6,11 +6,12 @@ use std::{
     task::Waker,
 };
 
-use super::{super::Reads, lost};
+use super::{super::Reads, errors::poll, lost};
 use crate::Result;
 
 /// A submitted batch.
 pub struct WgpuFence {
+    device: wgpu::Device,
     submission: wgpu::SubmissionIndex,
     read_back: wgpu::Buffer,
     /// Where in it each read lies.
@@ -30,7 +31,12 @@ fn lock(mapped: &Mutex<Mapped>) -> MutexGuard<'_, Mapped> {
 
 impl WgpuFence {
     /// Asks for the read-back's mapping, which tells that the submission is done, and whether the device still is there.
-    pub(super) fn new(submission: wgpu::SubmissionIndex, read_back: wgpu::Buffer, reads: Vec<Range<usize>>) -> Self {
+    pub(super) fn new(
+        device: wgpu::Device,
+        submission: wgpu::SubmissionIndex,
+        read_back: wgpu::Buffer,
+        reads: Vec<Range<usize>>,
+    ) -> Self {
         let mapped = Arc::new(Mutex::new(Mapped::default()));
         let told = Arc::clone(&mapped);
         read_back.map_async(wgpu::MapMode::Read, .., move |outcome| {
@@ -41,13 +47,13 @@ impl WgpuFence {
                 waker.wake();
             }
         });
-        WgpuFence { submission, read_back, reads, mapped }
+        WgpuFence { device, submission, read_back, reads, mapped }
     }
 
-    pub(super) async fn wait(self, device: &wgpu::Device) -> Result<Reads> {
+    pub(super) async fn wait(self) -> Result<Reads> {
         // In a browser this does nothing, and its event loop calls back.
         let submission_index = Some(self.submission.clone());
-        device.poll(wgpu::PollType::Wait { submission_index, timeout: None }).map_err(|_| lost())?;
+        poll(&self.device, wgpu::PollType::Wait { submission_index, timeout: None })?;
         let mapped = poll_fn(|context| {
             let mut mapped = lock(&self.mapped);
             match mapped.outcome {

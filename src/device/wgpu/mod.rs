@@ -18,8 +18,9 @@ mod ring;
 use core::{ops::Range, sync::atomic::Ordering};
 use std::sync::{Arc, atomic::AtomicU64};
 
+#[cfg(not(target_arch = "wasm32"))]
+pub use self::adapter::adapters;
 pub use self::{
-    adapter::adapters,
     batch::WgpuBatch,
     buffer::WgpuBuffer,
     fence::WgpuFence,
@@ -36,6 +37,8 @@ use crate::{
 /// Capacity of a staging slot.
 const SLOT_BYTES: u64 = 256 * (CHUNK_BYTES + TAG_BYTES as u64);
 const SLOTS: usize = 8;
+/// Of buffers and bindings: 16 sealed chunks are the least that launches are split at.
+const LEAST_BYTES: u64 = 16 * (CHUNK_BYTES + TAG_BYTES as u64);
 /// Offsets within a binding are counted in 32 bits.
 const MAX_BINDING_BYTES: u64 = 2 << 30;
 
@@ -49,7 +52,8 @@ pub struct WgpuDevice {
 struct Shared {
     device: wgpu::Device,
     queue: wgpu::Queue,
-    pipelines: Pipelines,
+    /// The same for all that were made of one another.
+    pipelines: Arc<Pipelines>,
     ring: Arc<Ring>,
     launches: AtomicU64,
     limits: wgpu::Limits,
@@ -72,13 +76,29 @@ impl WgpuDevice {
         let short = limits.max_storage_buffers_per_shader_stage < 4
             || limits.max_compute_invocations_per_workgroup < need.max_compute_invocations_per_workgroup
             || limits.max_compute_workgroup_storage_size < need.max_compute_workgroup_storage_size
-            || limits.max_compute_workgroups_per_dimension < need.max_compute_workgroups_per_dimension;
+            || limits.max_compute_workgroups_per_dimension < need.max_compute_workgroups_per_dimension
+            || limits.max_uniform_buffers_per_shader_stage < 2
+            || limits.max_dynamic_uniform_buffers_per_pipeline_layout < 1
+            || limits.max_buffer_size < LEAST_BYTES
+            || limits.max_storage_buffer_binding_size < LEAST_BYTES;
         if short {
             return Err(Error::DeviceUnavailable {
                 device: "wgpu".into(),
                 remedy: format!("{} has less than WebGPU's default compute limits", adapter.name),
             });
         }
+        Ok(WgpuDevice::with(device, queue, Arc::new(Pipelines::new(forms))))
+    }
+
+    /// Another one over the same wgpu device and queue, which shares the compiled shaders and nothing else: it has a staging ring
+    /// and a count of launches of its own. Buffers may go from one to the other.
+    pub fn sibling(&self) -> Self {
+        let Shared { device, queue, pipelines, .. } = &*self.shared;
+        WgpuDevice::with(device.clone(), queue.clone(), Arc::clone(pipelines))
+    }
+
+    fn with(device: wgpu::Device, queue: wgpu::Queue, pipelines: Arc<Pipelines>) -> Self {
+        let (adapter, limits) = (device.adapter_info(), device.limits());
         let software = adapter.device_type == wgpu::DeviceType::Cpu;
         let driver = [adapter.backend.to_string(), adapter.driver, adapter.driver_info].join(" ");
         let info = DeviceInfo {
@@ -94,14 +114,14 @@ impl WgpuDevice {
             ..DeviceInfo::new("wgpu", adapter.name, driver.trim())
         };
         let shared = Arc::new(Shared {
-            pipelines: Pipelines::new(forms),
+            pipelines,
             ring: Arc::new(Ring::new(info.slots, info.slot_bytes)),
             launches: AtomicU64::new(0),
             limits,
             device,
             queue,
         });
-        Ok(WgpuDevice { info, shared })
+        WgpuDevice { info, shared }
     }
 
     /// The device, for the application's own work.
@@ -115,7 +135,9 @@ impl WgpuDevice {
     }
 
     /// Lets tensors be opened into, or sealed out of, a buffer of the application's, which stays the application's: it is not erased when the
-    /// handle is dropped. It needs the usage `STORAGE` and a size that is a multiple of 4.
+    /// handle is dropped. It needs the usage `STORAGE` and a size that is a multiple of 4, and must have been made by this wgpu device:
+    /// another device's surfaces as an error when it is used, but wgpu 30 panics over, or mistakes for another, a buffer of
+    /// another `wgpu::Instance`.
     pub fn adopt(&self, buffer: wgpu::Buffer) -> Result<WgpuBuffer> {
         if !buffer.usage().contains(wgpu::BufferUsages::STORAGE) {
             return Err(Error::Usage("the buffer must have been created with the usage STORAGE"));
@@ -185,13 +207,16 @@ impl Device for WgpuDevice {
 
     fn submit(&self, batch: WgpuBatch) -> Result<WgpuFence> {
         let scope = Scope::open(&self.shared.device);
+        let launches = batch.launches();
         let submitted = batch.submit(&self.shared);
         scope.close()?;
-        submitted
+        let fence = submitted?;
+        self.shared.launches.fetch_add(launches, Ordering::Relaxed);
+        Ok(fence)
     }
 
     async fn wait(&self, fence: WgpuFence) -> Result<Reads> {
-        fence.wait(&self.shared.device).await
+        fence.wait().await
     }
 
     fn launches(&self) -> u64 {

@@ -1,6 +1,6 @@
 //! Compiled shaders: in memory only, each at its first use.
 
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::errors::Scope;
 use crate::{
@@ -10,7 +10,14 @@ use crate::{
 
 pub(super) struct Pipelines {
     forms: Forms,
-    compiled: Vec<OnceLock<Result<Pipeline>>>,
+    compiled: Vec<Compiled>,
+}
+
+#[derive(Default)]
+struct Compiled {
+    pipeline: OnceLock<Pipeline>,
+    /// Held while it is compiled, so that others wait for it.
+    compiling: Mutex<()>,
 }
 
 pub(super) struct Pipeline {
@@ -23,11 +30,21 @@ pub(super) const PARAMS_BYTES: u64 = 64;
 
 impl Pipelines {
     pub(super) fn new(forms: Forms) -> Self {
-        Pipelines { forms, compiled: Shader::ALL.iter().map(|_| OnceLock::new()).collect() }
+        Pipelines { forms, compiled: Shader::ALL.iter().map(|_| Compiled::default()).collect() }
     }
 
+    /// What could not be compiled is tried again: memory may have been short.
     pub(super) fn of(&self, device: &wgpu::Device, shader: Shader) -> Result<&Pipeline> {
-        self.compiled[shader.index()].get_or_init(|| compile(device, shader, self.forms)).as_ref().map_err(Clone::clone)
+        let Compiled { pipeline, compiling } = &self.compiled[shader.index()];
+        if let Some(pipeline) = pipeline.get() {
+            return Ok(pipeline);
+        }
+        let _compiling = compiling.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pipeline) = pipeline.get() {
+            return Ok(pipeline);
+        }
+        let compiled = compile(device, shader, self.forms)?;
+        Ok(pipeline.get_or_init(|| compiled))
     }
 }
 

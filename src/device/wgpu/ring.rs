@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     super::{Slot, SlotWriter},
-    errors::Scope,
+    errors::{Scope, poll},
     lost,
 };
 use crate::{Error, Result};
@@ -29,8 +29,8 @@ struct State {
     free: Vec<wgpu::Buffer>,
     /// How many there are, free or not.
     made: usize,
-    /// The submissions that use the others, oldest first.
-    in_flight: VecDeque<wgpu::SubmissionIndex>,
+    /// The submissions that use the others, oldest first. None is one that was not submitted after all.
+    in_flight: VecDeque<Option<wgpu::SubmissionIndex>>,
     /// A slot did not come back: the device is lost.
     lost: bool,
     waiting: Vec<Waker>,
@@ -92,6 +92,10 @@ pub(super) async fn slot(ring: &Arc<Ring>, device: &wgpu::Device) -> Result<Wgpu
                 return Poll::Ready(slot);
             }
             let mut state = ring.state();
+            if state.lost || !state.free.is_empty() || state.made < ring.slots {
+                // One came back since; nobody would wake us for it.
+                continue;
+            }
             let oldest = state.in_flight.front().cloned();
             if oldest.is_none() || cfg!(target_arch = "wasm32") {
                 // Others hold them and will submit them, or the browser calls back.
@@ -103,13 +107,19 @@ pub(super) async fn slot(ring: &Arc<Ring>, device: &wgpu::Device) -> Result<Wgpu
             drop(state);
             if !looked {
                 looked = true;
-                if device.poll(wgpu::PollType::Poll).is_ok() && !ring.state().free.is_empty() {
+                if poll(device, wgpu::PollType::Poll).is_ok() && !ring.state().free.is_empty() {
                     continue;
                 }
                 context.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            if device.poll(wgpu::PollType::Wait { submission_index: oldest, timeout: None }).is_err() {
+            let oldest = oldest.flatten();
+            let wait = match oldest.is_some() {
+                true => wgpu::PollType::Wait { submission_index: oldest, timeout: None },
+                false => wgpu::PollType::Poll,
+            };
+            // A submission that was refused is never waited for with success, but its slots come back at any look.
+            if poll(device, wait).or_else(|_| poll(device, wgpu::PollType::Poll)).is_err() {
                 ring.change(|state| state.lost = true);
             }
         }
@@ -125,9 +135,10 @@ pub struct WgpuSlot {
     secret: bool,
 }
 
-/// A slot whose copies are being recorded.
+/// A slot whose copies are being recorded. Where they are not submitted after all, it returns to the ring.
 pub(super) struct Departing {
-    buffer: wgpu::Buffer,
+    /// None once it is on its way back.
+    buffer: Option<wgpu::Buffer>,
     ring: Arc<Ring>,
     secret: bool,
 }
@@ -137,30 +148,41 @@ impl WgpuSlot {
     pub(super) fn depart(mut self) -> Option<Departing> {
         let buffer = self.buffer.take()?;
         buffer.unmap();
-        Some(Departing { buffer, ring: Arc::clone(&self.ring), secret: self.secret })
+        Some(Departing { buffer: Some(buffer), ring: Arc::clone(&self.ring), secret: self.secret })
     }
 }
 
 impl Departing {
-    pub(super) fn buffer(&self) -> &wgpu::Buffer {
-        &self.buffer
+    pub(super) fn buffer(&self) -> Option<&wgpu::Buffer> {
+        self.buffer.as_ref()
     }
 
     /// Back to the ring when the submission is done.
-    pub(super) fn return_after(self, submission: wgpu::SubmissionIndex) {
+    pub(super) fn return_after(mut self, submission: wgpu::SubmissionIndex) {
+        self.go_home(Some(submission));
+    }
+
+    fn go_home(&mut self, submission: Option<wgpu::SubmissionIndex>) {
+        let Some(buffer) = self.buffer.take() else { return };
         self.ring.change(|state| state.in_flight.push_back(submission));
-        let (buffer, ring, secret) = (self.buffer.clone(), self.ring, self.secret);
-        self.buffer.map_async(wgpu::MapMode::Write, .., move |mapped| {
-            let usable = mapped.is_ok() && (!secret || erase(&buffer));
+        let (returning, ring, secret) = (buffer.clone(), Arc::clone(&self.ring), self.secret);
+        buffer.map_async(wgpu::MapMode::Write, .., move |mapped| {
+            let usable = mapped.is_ok() && (!secret || erase(&returning));
             ring.change(|state| {
                 // Slots come back in the order in which they left.
                 state.in_flight.pop_front();
                 match usable {
-                    true => state.free.push(buffer),
+                    true => state.free.push(returning),
                     false => state.lost = true,
                 }
             });
         });
+    }
+}
+
+impl Drop for Departing {
+    fn drop(&mut self) {
+        self.go_home(None);
     }
 }
 
