@@ -103,6 +103,13 @@ impl WgpuDevice {
         Ok(WgpuDevice { info, shared })
     }
 
+    /// Under another name than "wgpu", for programs that know several: it is what [`DeviceInfo::id`] then says.
+    #[must_use]
+    pub fn with_id(mut self, id: impl Into<String>) -> Self {
+        self.info.id = id.into();
+        self
+    }
+
     /// The device, for the application's own work.
     pub fn device(&self) -> &wgpu::Device {
         &self.shared.device
