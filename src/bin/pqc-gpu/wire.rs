@@ -35,6 +35,12 @@ pub(crate) struct Wire<D: Device> {
     fetched: u64,
 }
 
+/// A tensor as it crosses.
+pub(crate) struct Sealed {
+    prelude: Vec<u8>,
+    body: Vec<u8>,
+}
+
 impl<D: Device> Wire<D> {
     /// Runs the handshake.
     pub(crate) fn connect(device: D) -> Result<Self, Error> {
@@ -84,6 +90,31 @@ impl<D: Device> Wire<D> {
         sealing.finish()?;
         if tamper == Some(Tamper::Replay) {
             return receive_prelude(&self.guest, &prelude).map(drop);
+        }
+        Ok(())
+    }
+
+    /// Seals a tensor at the host for [`Wire::send_sealed`], which takes what was sealed in the same order.
+    pub(crate) fn seal(&self, tensor: Tensor<'_>) -> Result<Sealed, Error> {
+        let mut sealing = self.host.seal(tensor.metadata)?;
+        let (prelude, mut body) = (sealing.prelude().to_vec(), vec![0; sealing.body_bytes() as usize]);
+        let piece = sealing.next_piece(u32::MAX).ok_or(Error::Usage("nothing is left to seal"))?;
+        piece.seal(tensor.bytes, &mut body)?;
+        sealing.finish()?;
+        Ok(Sealed { prelude, body })
+    }
+
+    /// Queues the opening of a tensor that was sealed before.
+    pub(crate) async fn send_sealed(&mut self, sealed: &Sealed) -> Result<(), Error> {
+        let pending = receive_prelude(&self.guest, &sealed.prelude)?;
+        self.transfer.begin_open_bytes(pending, &sealed.body).await
+    }
+
+    /// Takes a tensor to the device, releases it and fetches it.
+    pub(crate) async fn there_and_back(&mut self, tensor: Tensor<'_>) -> Result<(), Error> {
+        self.send(tensor, None).await?;
+        for held in self.transfer.settle().await {
+            self.fetch_unread(&held?).await?;
         }
         Ok(())
     }

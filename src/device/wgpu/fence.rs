@@ -6,7 +6,7 @@ use std::{
     task::Waker,
 };
 
-use super::{super::Reads, lost};
+use super::{super::Reads, lost, timing::Timed};
 use crate::Result;
 
 /// A submitted batch.
@@ -16,6 +16,7 @@ pub struct WgpuFence {
     /// Where in it each read lies.
     reads: Vec<Range<usize>>,
     mapped: Arc<Mutex<Mapped>>,
+    timed: Option<Timed>,
 }
 
 #[derive(Default)]
@@ -30,7 +31,12 @@ fn lock(mapped: &Mutex<Mapped>) -> MutexGuard<'_, Mapped> {
 
 impl WgpuFence {
     /// Asks for the read-back's mapping, which tells that the submission is done, and whether the device still is there.
-    pub(super) fn new(submission: wgpu::SubmissionIndex, read_back: wgpu::Buffer, reads: Vec<Range<usize>>) -> Self {
+    pub(super) fn new(
+        submission: wgpu::SubmissionIndex,
+        read_back: wgpu::Buffer,
+        reads: Vec<Range<usize>>,
+        timed: Option<Timed>,
+    ) -> Self {
         let mapped = Arc::new(Mutex::new(Mapped::default()));
         let told = Arc::clone(&mapped);
         read_back.map_async(wgpu::MapMode::Read, .., move |outcome| {
@@ -41,7 +47,7 @@ impl WgpuFence {
                 waker.wake();
             }
         });
-        WgpuFence { submission, read_back, reads, mapped }
+        WgpuFence { submission, read_back, reads, mapped, timed }
     }
 
     pub(super) async fn wait(self, device: &wgpu::Device) -> Result<Reads> {
@@ -64,6 +70,9 @@ impl WgpuFence {
             return Err(lost());
         }
         let view = self.read_back.get_mapped_range(..).map_err(|_| lost())?;
+        if let Some(timed) = self.timed {
+            timed.take(&view);
+        }
         Ok(Reads::new(self.reads.iter().map(|range| view[range.clone()].to_vec()).collect()))
     }
 }

@@ -9,10 +9,12 @@
 mod adapter;
 mod batch;
 mod buffer;
+mod encode;
 mod errors;
 mod fence;
 mod pipelines;
 mod ring;
+mod timing;
 
 use core::{ops::Range, sync::atomic::Ordering};
 use std::sync::{Arc, atomic::AtomicU64};
@@ -23,9 +25,10 @@ pub use self::{
     buffer::WgpuBuffer,
     fence::WgpuFence,
     ring::{WgpuSlot, WgpuWriter},
+    timing::KernelTime,
 };
 
-use self::{errors::Scope, pipelines::Pipelines, ring::Ring};
+use self::{errors::Scope, pipelines::Pipelines, ring::Ring, timing::Clock};
 use super::{Device, DeviceInfo, Launch, Part, ReadId, Reads};
 use crate::{
     Error, Result,
@@ -52,6 +55,7 @@ struct Shared {
     ring: Arc<Ring>,
     launches: AtomicU64,
     limits: wgpu::Limits,
+    clock: Clock,
 }
 
 impl WgpuDevice {
@@ -96,6 +100,7 @@ impl WgpuDevice {
             pipelines: Pipelines::new(forms),
             ring: Arc::new(Ring::new(info.slots, info.slot_bytes)),
             launches: AtomicU64::new(0),
+            clock: Clock::new(&queue, device.features()),
             limits,
             device,
             queue,
