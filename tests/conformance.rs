@@ -1,5 +1,8 @@
-//! The conformance suite on the CPU device and on the awkward one.
+//! The conformance suite on the CPU device, on the awkward one, on software Vulkan and on the GPU at hand.
 #![allow(missing_docs)]
+
+#[path = "common/adapter.rs"]
+mod chosen;
 
 use pqc_gpu_driver::{
     Error,
@@ -25,3 +28,4 @@ fn vulkan(name: &str) -> Result<WgpuDevice, Error> {
 
 conformance!(llvmpipe, vulkan("llvmpipe"));
 conformance!(swiftshader, vulkan("SwiftShader"));
+conformance!(adapter, chosen::at_hand());

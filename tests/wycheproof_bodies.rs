@@ -1,11 +1,14 @@
 //! Wycheproof's AES-GCM and Cobblestone-256 sets, complete, on the kernels of every device.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+#[path = "common/adapter.rs"]
+mod adapter;
+
 use std::io::Read;
 
 use pqc_gpu_driver::{
     block_on,
-    conformance::Awkward,
+    conformance::{self, Awkward},
     device::{CpuDevice, Device},
     kernel::CHUNK_BYTES,
     sealed::cobblestone::{HEADER_BYTES, SALT_BYTES, derive},
@@ -32,6 +35,16 @@ fn cobblestone_on_the_cpu_device() {
 #[test]
 fn cobblestone_on_the_awkward_device() {
     cobblestone(&Awkward::new());
+}
+
+#[test]
+fn aes_gcm_on_the_adapter_at_hand() {
+    conformance::run(adapter::at_hand(), |device| aes_gcm(&device));
+}
+
+#[test]
+fn cobblestone_on_the_adapter_at_hand() {
+    conformance::run(adapter::at_hand(), |device| cobblestone(&device));
 }
 
 fn aes_gcm<D: Device>(device: &D) {

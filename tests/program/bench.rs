@@ -37,9 +37,12 @@ fn a_wgpu_adapter_is_measured_and_drawn() {
     let folder = tempfile::tempdir().expect("folder");
     let chart = folder.path().join("chart.svg");
     let path = chart.to_str().expect("UTF-8");
-    let run = run(&["bench", "--device", adapter, "--size", "1", "--json", "--chart", path]);
+    let json = folder.path().join("bench.json");
+    let written = json.to_str().expect("UTF-8");
+    let run = run(&["bench", "--device", adapter, "--size", "1", "--output", written, "--chart", path]);
     assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{run:?}");
-    let report = run.json();
+    assert!(run.stdout.contains("SOFTWARE") && run.stdout.contains("sealed upload and open, sustained"), "{run:?}");
+    let report: Value = serde_json::from_slice(&fs::read(json).expect("reads")).expect("JSON");
     assert_eq!((&report["device"], &report["software"]), (&adapter.into(), &true.into()));
     figures(&report);
     // Kernels have figures, or it is told why not.

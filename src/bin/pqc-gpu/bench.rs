@@ -7,7 +7,7 @@ mod host;
 mod kernels;
 mod report;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use pqc_gpu_driver::{DType, TensorMetadata, block_on, device::Device};
 
@@ -44,6 +44,9 @@ pub(crate) struct Arguments {
     /// Draw the figures as bars into an SVG file
     #[arg(long, value_name = "FILE.svg")]
     chart: Option<PathBuf>,
+    /// Write the JSON object into a file, whatever is printed
+    #[arg(long, value_name = "FILE.json")]
+    output: Option<PathBuf>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -58,15 +61,18 @@ const STEPS: (u64, u64) = (4, 2);
 impl Arguments {
     pub(crate) fn run(self) -> Result<(), Failure> {
         // Said before minutes are spent on measuring.
-        if let Some(folder) = self.chart.as_deref().and_then(Path::parent)
-            && !(folder.as_os_str().is_empty() || folder.is_dir())
-        {
-            return Err(Failure::usage(format!("cannot write a chart into {}: no such folder", shown(folder))));
+        for path in [&self.chart, &self.output].into_iter().flatten() {
+            if path.parent().is_some_and(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
+                return Err(Failure::usage(format!("cannot write {}: no such folder", shown(path))));
+            }
         }
         let device = self.device.device.open()?;
         let report = on_device!(device, device => block_on(run(device, &self.size)))?;
         if let Some(path) = &self.chart {
             std::fs::write(path, chart::draw(&report)).map_err(|error| Failure::writing(path, error))?;
+        }
+        if let Some(path) = &self.output {
+            std::fs::write(path, output::json_line(&report)?).map_err(|error| Failure::writing(path, error))?;
         }
         if self.json { output::json(&report) } else { report.print() }
     }

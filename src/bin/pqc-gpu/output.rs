@@ -13,8 +13,13 @@ use crate::failure::Failure;
 
 /// Prints one JSON object on one line.
 pub(crate) fn json(object: &impl Serialize) -> Result<(), Failure> {
+    text_out(&json_line(object)?)
+}
+
+/// A JSON object as a line.
+pub(crate) fn json_line(object: &impl Serialize) -> Result<String, Failure> {
     let text = serde_json::to_string(object).map_err(|error| Failure::other(format!("cannot write JSON: {error}")))?;
-    text_out(&(text + "\n"))
+    Ok(text + "\n")
 }
 
 /// Prints lines for people.
