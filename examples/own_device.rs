@@ -67,8 +67,8 @@ async fn send(session: &ChannelSession, stream: &TcpStream) -> Result<()> {
 /// The application's end opens them on its device and uses them there.
 async fn receive(session: &ChannelSession, stream: &TcpStream) -> Result<()> {
     // What the application has anyway, made as it pleases: WebGPU's default limits are enough.
-    let name = std::env::args().nth(1).unwrap_or_default();
-    let adapter = adapters().await.into_iter().find(|adapter| adapter.get_info().name.contains(&name));
+    let name = std::env::args().nth(1).unwrap_or_default().to_lowercase();
+    let adapter = adapters().await.into_iter().find(|adapter| adapter.get_info().name.to_lowercase().contains(&name));
     let adapter = adapter.ok_or("there is no such adapter; `pqc-gpu devices` lists them")?;
     println!("adapter: {} ({:?})", adapter.get_info().name, adapter.get_info().device_type);
     let (device, queue) = adapter.request_device(&wgpu::DeviceDescriptor::default()).await?;

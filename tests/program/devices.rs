@@ -87,6 +87,18 @@ fn devices_promise_no_more_than_holds() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_machine_without_a_desktop_session_is_no_error() {
+    let listing = Command::new(env!("CARGO_BIN_EXE_pqc-gpu"))
+        .args(["devices", "--json"])
+        .env_remove("XDG_RUNTIME_DIR")
+        .output()
+        .expect("the program starts");
+    let run = Run::of(listing);
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{run:?}");
+}
+
 #[cfg(unix)]
 #[test]
 fn a_reader_that_goes_away_is_no_failure() {

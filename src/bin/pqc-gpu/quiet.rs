@@ -6,7 +6,7 @@
 /// Runs `work`; what it writes to standard error comes out after it, without the known line.
 #[cfg(target_os = "linux")]
 pub(crate) fn during<T>(work: impl FnOnce() -> T) -> T {
-    if std::env::var_os("XDG_RUNTIME_DIR").is_some() {
+    if std::env::var_os("XDG_RUNTIME_DIR").is_some_and(|folder| std::path::Path::new(&folder).is_absolute()) {
         return work();
     }
     // Where standard error cannot be set aside the line is seen, and no harm is done.
@@ -21,7 +21,7 @@ pub(crate) fn during<T>(work: impl FnOnce() -> T) -> T {
 }
 
 #[cfg(target_os = "linux")]
-const KNOWN: &str = "error: XDG_RUNTIME_DIR is invalid or not set in the environment.";
+const KNOWN: &[u8] = b"error: XDG_RUNTIME_DIR is invalid or not set in the environment.";
 
 /// Standard error, set aside until this is dropped, and the file that stands in for it.
 #[cfg(target_os = "linux")]
@@ -48,9 +48,29 @@ impl Drop for Aside {
         let _ = rustix::stdio::dup2_stderr(&self.kept);
         let mut said = Vec::new();
         if self.stand_in.rewind().and_then(|()| self.stand_in.read_to_end(&mut said)).is_ok() {
-            let text = String::from_utf8_lossy(&said);
-            let others: String = text.split_inclusive('\n').filter(|line| line.trim_end() != KNOWN).collect();
-            let _ = std::io::stderr().write_all(others.as_bytes());
+            let _ = std::io::stderr().write_all(&without_known(&said));
         }
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn without_known(said: &[u8]) -> Vec<u8> {
+    said.split_inclusive(|&byte| byte == b'\n')
+        .filter(|line| line.trim_ascii_end() != KNOWN)
+        .flatten()
+        .copied()
+        .collect()
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_known_line_is_kept_out() {
+        let said =
+            [b"one\n".as_slice(), KNOWN, b"\nMESA: error: \xff\n", KNOWN, b" \n", b"not ", KNOWN, b"\nlast"].concat();
+        let left = [b"one\nMESA: error: \xff\nnot ".as_slice(), KNOWN, b"\nlast"].concat();
+        assert_eq!(without_known(&said), left);
     }
 }

@@ -119,6 +119,7 @@ async fn run<D: Device>(
     let mut progress = Progress::bytes(model.tensor_bytes().saturating_mul(4));
     let mut wire = Wire::connect(device)?;
     wire.update_key_every = update_key_every;
+    wire.warm_up().await?;
     let mut clocks = Clocks::new(model, wire.transfer.device().info().slot_bytes);
     let mut report = Report::new(model, tamper);
     report.device = wire.transfer.device().info().id.clone();

@@ -5,14 +5,18 @@ use std::{ops::Range, time::Instant};
 use pqc_gpu_driver::{
     ChannelSession, Error,
     channel::{
-        chunk::SEALED_CHUNK_BYTES,
+        chunk::{CHUNK_BYTES, SEALED_CHUNK_BYTES},
         record::{HEADER_BYTES, RecordHeader, RecordType},
         session::{Opening, Pending},
         suite::TAG_BYTES,
     },
     device::{Device, Slot, SlotWriter},
     establish_channel,
-    transfer::{Destination, DeviceTensor, Transfer, seal_into_slot},
+    transfer::{
+        Destination, DeviceTensor, Transfer,
+        hazmat::{BodyParams, open_body, seal_body},
+        seal_into_slot,
+    },
 };
 use sha3::{Digest, Sha3_256};
 
@@ -49,6 +53,14 @@ impl<D: Device> Wire<D> {
         let transfer = Transfer::new(device);
         let (seal_seconds, update_key_every, sent, fetched) = (0.0, None, 0, 0);
         Ok(Wire { host, guest, transfer, seal_seconds, peak_host_bytes, update_key_every, sent, fetched })
+    }
+
+    /// Lets the device compile its kernels, so that no tensor's time is theirs.
+    pub(crate) async fn warm_up(&self) -> Result<(), Error> {
+        let params = BodyParams { key: &[0; 32], nonce: [0; 12], aad: &[], chunk_bytes: CHUNK_BYTES as u32 };
+        let sealed = seal_body(self.transfer.device(), params, &[0; 16]).await?;
+        let opened = open_body(self.transfer.device(), params, &sealed).await?;
+        opened.map(drop).ok_or_else(|| Error::Backend("the device does not open what it sealed".into()))
     }
 
     /// Seals a tensor at the host, straight into the device's staging slots, and queues its opening.
