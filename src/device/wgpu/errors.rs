@@ -1,6 +1,8 @@
 //! wgpu's errors as ours. Uncaught, they would end the program.
 
-use crate::{Error, Result};
+#[cfg(not(target_arch = "wasm32"))]
+use crate::Error;
+use crate::Result;
 
 /// Catches what goes wrong on this thread until it is closed.
 pub(super) struct Scope {

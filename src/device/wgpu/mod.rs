@@ -19,8 +19,9 @@ mod timing;
 use core::{ops::Range, sync::atomic::Ordering};
 use std::sync::{Arc, atomic::AtomicU64};
 
+#[cfg(not(target_arch = "wasm32"))]
+pub use self::adapter::adapters;
 pub use self::{
-    adapter::adapters,
     batch::WgpuBatch,
     buffer::WgpuBuffer,
     fence::WgpuFence,
