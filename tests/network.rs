@@ -14,4 +14,6 @@ mod network {
     pub(crate) mod proxy;
     pub(crate) mod signals;
     pub(crate) mod tampering;
+    #[cfg(feature = "wgpu")]
+    pub(crate) mod wgpu;
 }

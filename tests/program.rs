@@ -5,6 +5,7 @@
 mod ko;
 
 mod program {
+    pub(crate) mod bench;
     pub(crate) mod devices;
     pub(crate) mod driver;
     pub(crate) mod driver_inspect;

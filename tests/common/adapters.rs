@@ -23,7 +23,7 @@ pub fn swiftshader() -> Result<WgpuDevice, Error> {
     device.as_ref().map(WgpuDevice::sibling).map_err(Clone::clone)
 }
 
-/// The first that is no CPU.
+/// The first that is no CPU, or the first whose name contains what `PQC_GPU_ADAPTER` says.
 pub fn hardware() -> Result<WgpuDevice, Error> {
     static DEVICE: OnceLock<Result<WgpuDevice, Error>> = OnceLock::new();
     let device = DEVICE.get_or_init(|| block_on(async { WgpuDevice::open(&hardware_adapter().await?).await }));
@@ -43,6 +43,10 @@ pub async fn swiftshader_adapter() -> Result<wgpu::Adapter, Error> {
 }
 
 async fn hardware_adapter() -> Result<wgpu::Adapter, Error> {
+    if let Ok(wanted) = std::env::var("PQC_GPU_ADAPTER") {
+        let is_wanted = |info: wgpu::AdapterInfo| info.name.to_lowercase().contains(&wanted.to_lowercase());
+        return find(is_wanted, "wgpu finds no adapter whose name contains what PQC_GPU_ADAPTER says").await;
+    }
     let is_hardware = |info: wgpu::AdapterInfo| info.device_type != wgpu::DeviceType::Cpu;
     find(is_hardware, "wgpu finds no GPU; install its vendor's Vulkan driver").await
 }

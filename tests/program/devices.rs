@@ -4,6 +4,13 @@ use std::process::{Command, Stdio};
 
 use super::support::{Run, run};
 
+/// Whether there is a GPU that wgpu reaches, so that `auto` and `wgpu` mean it.
+pub(crate) fn has_gpu() -> bool {
+    let listing = run(&["devices", "--json"]).json();
+    let mut devices = listing["devices"].as_array().expect("a list").iter();
+    devices.any(|device| device["id"] == "wgpu" && device["available"] == true)
+}
+
 #[test]
 fn every_help_has_worked_examples() {
     let subcommands: [&[&str]; 7] = [
@@ -52,14 +59,18 @@ fn devices_promise_no_more_than_holds() {
     let json = listing.json();
     let devices = json["devices"].as_array().expect("an array");
     let ids: Vec<_> = devices.iter().map(|device| device["id"].as_str().expect("a string")).collect();
-    assert_eq!(ids, ["cuda:0", "rocm:0", "wgpu", "cpu"]);
+    assert_eq!((ids[0], ids[1], ids[2], ids[ids.len() - 1]), ("cuda:0", "rocm:0", "wgpu", "cpu"));
+    assert!(ids[2..ids.len() - 1].iter().all(|id| id.starts_with("wgpu")), "{ids:?}");
     for device in devices {
         let available = device["available"].as_bool().expect("a boolean");
-        assert_eq!(available, device["id"] == "cpu");
         assert_eq!(available, device["reason"].is_null());
         assert_eq!(available, device["promise"].is_string());
+        if device["id"] != "cpu" && device["software"] == true {
+            assert!(device["bus"].as_str().expect("a string").contains("no GPU"), "{device}");
+        }
     }
-    let cpu = &devices[3];
+    let cpu = &devices[devices.len() - 1];
+    assert_eq!(cpu["available"], true);
     assert_eq!(
         cpu["promise"],
         "nobody on network, CDN, disk or page cache reads or alters a tensor between sealing and the device"
@@ -74,6 +85,18 @@ fn devices_promise_no_more_than_holds() {
     for needle in ["wgpu", "--device cpu", "nobody on network", "host-held", "not promised"] {
         assert!(table.stdout.contains(needle), "{needle}: {table:?}");
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_machine_without_a_desktop_session_is_no_error() {
+    let listing = Command::new(env!("CARGO_BIN_EXE_pqc-gpu"))
+        .args(["devices", "--json"])
+        .env_remove("XDG_RUNTIME_DIR")
+        .output()
+        .expect("the program starts");
+    let run = Run::of(listing);
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{run:?}");
 }
 
 #[cfg(unix)]

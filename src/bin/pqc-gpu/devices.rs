@@ -1,9 +1,13 @@
 //! `pqc-gpu devices`: what can be used here, and what holds when it is.
 
-use pqc_gpu_driver::{Error, device::DeviceInfo};
+use pqc_gpu_driver::Error;
 use serde::Serialize;
 
-use crate::{choose::DeviceChoice, failure::Failure, output};
+use crate::{
+    choose::{AnyDevice, DeviceChoice},
+    failure::Failure,
+    output,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -16,10 +20,9 @@ Examples:
 const MODE: &str = "every mode, between endpoints that pin each other";
 const PROMISE: &str =
     "nobody on network, CDN, disk or page cache reads or alters a tensor between sealing and the device";
-const SESSION_KEY: &str = "host-held: host RAM holds keys";
 /// What holds nowhere, whatever the device.
-const NOT_PROMISED: &str =
-    "not promised: a compromised CPU host, power or electromagnetic side channels, availability, accept-any peers";
+const NOT_PROMISED: &str = "not promised: an active attacker on the bus, a compromised CPU host, a hostile driver, \
+    power or electromagnetic side channels, availability, accept-any peers";
 
 /// List the devices, why an absent one is absent, and what holds with each
 #[derive(Debug, clap::Args)]
@@ -32,7 +35,7 @@ pub(crate) struct Arguments {
 
 impl Arguments {
     pub(crate) fn run(self) -> Result<(), Failure> {
-        let devices: Vec<Entry> = DeviceChoice::ORDER.into_iter().map(entry).collect();
+        let devices: Vec<Entry> = DeviceChoice::ORDER.iter().flat_map(entries).collect();
         if self.json {
             return output::json(&Listing { devices, not_promised: NOT_PROMISED });
         }
@@ -73,25 +76,38 @@ struct Facts {
     bus: &'static str,
 }
 
-fn entry(choice: DeviceChoice) -> Entry {
-    match choice.open_named() {
-        Ok(device) => {
-            let info = device.info();
-            Entry { id: info.id.clone(), available: true, reason: None, facts: Some(Facts::of(info)) }
-        }
-        Err(error) => {
-            // The id stands before it in every listing.
-            let reason = match error {
-                Error::DeviceUnavailable { remedy, .. } => remedy,
-                other => other.to_string(),
-            };
-            Entry { id: choice.id(), available: false, reason: Some(reason), facts: None }
+/// The devices of a kind, at least one: what it says is absent where none is there.
+fn entries(choice: &DeviceChoice) -> Vec<Entry> {
+    #[cfg(feature = "wgpu")]
+    if matches!(choice, DeviceChoice::Wgpu(_)) {
+        let found = crate::adapters::found();
+        let absent = found.iter().all(|found| found.software).then(|| Entry::new(choice.id(), choice.open_named()));
+        let there = found.iter().map(|found| Entry::new(found.id.clone(), found.open().map(AnyDevice::Wgpu)));
+        return absent.into_iter().chain(there).collect();
+    }
+    vec![Entry::new(choice.id(), choice.open_named())]
+}
+
+impl Entry {
+    fn new(id: String, opened: Result<AnyDevice, Error>) -> Self {
+        match opened {
+            Ok(device) => Entry { id, available: true, reason: None, facts: Some(Facts::of(&device)) },
+            Err(error) => {
+                // The id stands before it in every listing.
+                let reason = match error {
+                    Error::DeviceUnavailable { remedy, .. } => remedy,
+                    other => other.to_string(),
+                };
+                Entry { id, available: false, reason: Some(reason), facts: None }
+            }
         }
     }
 }
 
 impl Facts {
-    fn of(info: &DeviceInfo) -> Self {
+    fn of(device: &AnyDevice) -> Self {
+        let info = device.info();
+        let (session_key, bus) = keys_and_bus(device);
         Facts {
             name: info.name.clone(),
             driver: info.driver.clone(),
@@ -103,10 +119,32 @@ impl Facts {
             staging_bytes: info.staging_bytes(),
             mode: MODE,
             promise: PROMISE,
-            session_key: SESSION_KEY,
-            // The only device there is keeps tensors in host memory.
-            bus: "none, so nothing is promised about one",
+            session_key,
+            bus,
         }
+    }
+}
+
+/// Where the session's key is, and what whoever listens on the way to the device's memory gets.
+fn keys_and_bus(device: &AnyDevice) -> (&'static str, &'static str) {
+    const HOST_HELD: &str = "host-held: host RAM holds keys";
+    let info = device.info();
+    match device {
+        AnyDevice::Cpu(_) => (HOST_HELD, "none, so nothing is promised about one"),
+        #[cfg(feature = "wgpu")]
+        AnyDevice::Wgpu(_) if info.software => (
+            HOST_HELD,
+            "none: this is no GPU, a CPU runs the shaders and tensors lie open in host RAM; for tests, not for secrets",
+        ),
+        #[cfg(feature = "wgpu")]
+        AnyDevice::Wgpu(_) if info.unified_memory => {
+            (HOST_HELD, "none: the GPU shares the host's RAM, where tensors lie open once they are opened")
+        }
+        #[cfg(feature = "wgpu")]
+        AnyDevice::Wgpu(_) => (
+            "host-held: host RAM holds keys, and the session key crosses the bus at set-up",
+            "tensors cross as ciphertext only; a bus tap that recorded the set-up has the session key and can decrypt",
+        ),
     }
 }
 

@@ -3,6 +3,8 @@
 //! Exit codes: 0 done; 1 verification or authentication failed; 2 usage or unreadable input; 3 the device asked for is
 //! not available; 4 anything else.
 
+#[cfg(feature = "wgpu")]
+mod adapters;
 mod bench;
 mod choose;
 mod devices;
@@ -14,6 +16,8 @@ mod kat;
 mod keys;
 mod model;
 mod output;
+#[cfg(feature = "wgpu")]
+mod quiet;
 mod remote;
 mod serve;
 mod tamper;

@@ -13,8 +13,13 @@ use crate::failure::Failure;
 
 /// Prints one JSON object on one line.
 pub(crate) fn json(object: &impl Serialize) -> Result<(), Failure> {
+    text_out(&json_line(object)?)
+}
+
+/// A JSON object as a line.
+pub(crate) fn json_line(object: &impl Serialize) -> Result<String, Failure> {
     let text = serde_json::to_string(object).map_err(|error| Failure::other(format!("cannot write JSON: {error}")))?;
-    text_out(&(text + "\n"))
+    Ok(text + "\n")
 }
 
 /// Prints lines for people.
@@ -42,6 +47,15 @@ pub(crate) fn table<const N: usize>(header: [&str; N], rows: &[[String; N]]) -> 
     };
     let head = line(&|column| header[column].to_owned());
     lines(std::iter::once(head).chain(cells.iter().map(|row| line(&|column| row[column].clone()))))
+}
+
+/// A figure with three digits that mean something, however small it is.
+pub(crate) fn significant(value: f64) -> String {
+    let digits = match value.abs() {
+        v if v >= 100.0 || !v.is_normal() => 0,
+        v => (2.0 - v.log10().floor()).clamp(0.0, 9.0) as usize,
+    };
+    format!("{value:.digits$}")
 }
 
 /// Says something beside the result, on standard error.
@@ -137,6 +151,12 @@ mod tests {
     fn control_characters_are_shown_not_sent() {
         assert_eq!(printable("weights\u{1b}[2J\n"), "weights\\u{1b}[2J\\n");
         assert_eq!(printable("größe"), "größe");
+    }
+
+    #[test]
+    fn small_figures_keep_their_digits() {
+        let shown = [0.0, 0.000_123_4, 0.0456, 1.0, 23.45, 99.96, 123.4].map(significant);
+        assert_eq!(shown, ["0", "0.000123", "0.0456", "1.00", "23.4", "100.0", "123"]);
     }
 
     #[test]

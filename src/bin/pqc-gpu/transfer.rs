@@ -119,6 +119,7 @@ async fn run<D: Device>(
     let mut progress = Progress::bytes(model.tensor_bytes().saturating_mul(4));
     let mut wire = Wire::connect(device)?;
     wire.update_key_every = update_key_every;
+    wire.warm_up().await?;
     let mut clocks = Clocks::new(model, wire.transfer.device().info().slot_bytes);
     let mut report = Report::new(model, tamper);
     report.device = wire.transfer.device().info().id.clone();
@@ -308,7 +309,7 @@ impl Report {
     }
 
     fn print(&self, model: &Model) -> Result<(), Failure> {
-        let speed = |rate: Option<f64>| rate.map_or("-".to_owned(), |rate| format!("{rate:.2} GB/s"));
+        let speed = |rate: Option<f64>| rate.map_or("-".to_owned(), |rate| output::significant(rate) + " GB/s");
         let row = |name: &str, value: String| [name.to_owned(), value];
         let mut rows = vec![
             row("device", self.device.clone()),

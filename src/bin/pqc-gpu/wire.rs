@@ -5,14 +5,18 @@ use std::{ops::Range, time::Instant};
 use pqc_gpu_driver::{
     ChannelSession, Error,
     channel::{
-        chunk::SEALED_CHUNK_BYTES,
+        chunk::{CHUNK_BYTES, SEALED_CHUNK_BYTES},
         record::{HEADER_BYTES, RecordHeader, RecordType},
         session::{Opening, Pending},
         suite::TAG_BYTES,
     },
     device::{Device, Slot, SlotWriter},
     establish_channel,
-    transfer::{Destination, DeviceTensor, Transfer, seal_into_slot},
+    transfer::{
+        Destination, DeviceTensor, Transfer,
+        hazmat::{BodyParams, open_body, seal_body},
+        seal_into_slot,
+    },
 };
 use sha3::{Digest, Sha3_256};
 
@@ -35,6 +39,12 @@ pub(crate) struct Wire<D: Device> {
     fetched: u64,
 }
 
+/// A tensor as it crosses.
+pub(crate) struct Sealed {
+    prelude: Vec<u8>,
+    body: Vec<u8>,
+}
+
 impl<D: Device> Wire<D> {
     /// Runs the handshake.
     pub(crate) fn connect(device: D) -> Result<Self, Error> {
@@ -43,6 +53,14 @@ impl<D: Device> Wire<D> {
         let transfer = Transfer::new(device);
         let (seal_seconds, update_key_every, sent, fetched) = (0.0, None, 0, 0);
         Ok(Wire { host, guest, transfer, seal_seconds, peak_host_bytes, update_key_every, sent, fetched })
+    }
+
+    /// Lets the device compile its kernels, so that no tensor's time is theirs.
+    pub(crate) async fn warm_up(&self) -> Result<(), Error> {
+        let params = BodyParams { key: &[0; 32], nonce: [0; 12], aad: &[], chunk_bytes: CHUNK_BYTES as u32 };
+        let sealed = seal_body(self.transfer.device(), params, &[0; 16]).await?;
+        let opened = open_body(self.transfer.device(), params, &sealed).await?;
+        opened.map(drop).ok_or_else(|| Error::Backend("the device does not open what it sealed".into()))
     }
 
     /// Seals a tensor at the host, straight into the device's staging slots, and queues its opening.
@@ -84,6 +102,31 @@ impl<D: Device> Wire<D> {
         sealing.finish()?;
         if tamper == Some(Tamper::Replay) {
             return receive_prelude(&self.guest, &prelude).map(drop);
+        }
+        Ok(())
+    }
+
+    /// Seals a tensor at the host for [`Wire::send_sealed`], which takes what was sealed in the same order.
+    pub(crate) fn seal(&self, tensor: Tensor<'_>) -> Result<Sealed, Error> {
+        let mut sealing = self.host.seal(tensor.metadata)?;
+        let (prelude, mut body) = (sealing.prelude().to_vec(), vec![0; sealing.body_bytes() as usize]);
+        let piece = sealing.next_piece(u32::MAX).ok_or(Error::Usage("nothing is left to seal"))?;
+        piece.seal(tensor.bytes, &mut body)?;
+        sealing.finish()?;
+        Ok(Sealed { prelude, body })
+    }
+
+    /// Queues the opening of a tensor that was sealed before.
+    pub(crate) async fn send_sealed(&mut self, sealed: &Sealed) -> Result<(), Error> {
+        let pending = receive_prelude(&self.guest, &sealed.prelude)?;
+        self.transfer.begin_open_bytes(pending, &sealed.body).await
+    }
+
+    /// Takes a tensor to the device, releases it and fetches it.
+    pub(crate) async fn there_and_back(&mut self, tensor: Tensor<'_>) -> Result<(), Error> {
+        self.send(tensor, None).await?;
+        for held in self.transfer.settle().await {
+            self.fetch_unread(&held?).await?;
         }
         Ok(())
     }

@@ -24,7 +24,8 @@ pub async fn adapters() -> Vec<wgpu::Adapter> {
 }
 
 impl WgpuDevice {
-    /// A device of its own on an adapter, with the largest buffers and bindings that it allows.
+    /// A device of its own on an adapter, with the largest buffers and bindings that it allows, and with timestamp queries
+    /// where it has them.
     pub async fn open(adapter: &wgpu::Adapter) -> Result<Self> {
         let unavailable = |remedy: String| Error::DeviceUnavailable { device: "wgpu".into(), remedy };
         let offered = adapter.limits();
@@ -34,10 +35,11 @@ impl WgpuDevice {
             min_storage_buffer_offset_alignment: offered.min_storage_buffer_offset_alignment,
             ..wgpu::Limits::default()
         };
-        let required_features = match adapter.get_info().vendor {
-            NVIDIA => adapter.features() & WIDE,
-            _ => wgpu::Features::empty(),
+        let wanted = match adapter.get_info().vendor {
+            NVIDIA => WIDE | wgpu::Features::TIMESTAMP_QUERY,
+            _ => wgpu::Features::TIMESTAMP_QUERY,
         };
+        let required_features = adapter.features() & wanted;
         let label = Some("pqc-gpu");
         let descriptor = wgpu::DeviceDescriptor { label, required_features, required_limits, ..Default::default() };
         let (device, queue) = adapter

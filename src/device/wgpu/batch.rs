@@ -1,4 +1,4 @@
-//! Recording and encoding batches.
+//! Recording batches.
 
 use core::ops::Range;
 use std::sync::Arc;
@@ -7,8 +7,7 @@ use super::{
     super::{Binding, DeviceInfo, Launch, Part, ReadId},
     Shared, WgpuBuffer, WgpuFence, WgpuSlot,
     check::check,
-    pipelines::PARAMS_BYTES,
-    ring::Departing,
+    encode::{Encoded, Encoder},
 };
 use crate::{
     Error, Result,
@@ -28,7 +27,7 @@ pub struct WgpuBatch {
     wrong: Option<Error>,
 }
 
-enum Command {
+pub(super) enum Command {
     /// The slot is taken when the copy is encoded.
     CopyIn {
         slot: Option<WgpuSlot>,
@@ -46,11 +45,11 @@ enum Command {
     },
 }
 
-struct Dispatch {
-    shader: Shader,
-    bindings: Vec<(WgpuBuffer, Range<u64>)>,
-    params: Params,
-    workgroups: u32,
+pub(super) struct Dispatch {
+    pub(super) shader: Shader,
+    pub(super) bindings: Vec<(WgpuBuffer, Range<u64>)>,
+    pub(super) params: Params,
+    pub(super) workgroups: u32,
 }
 
 impl WgpuBatch {
@@ -148,13 +147,12 @@ impl WgpuBatch {
         for command in &mut self.commands {
             encoder.encode(command)?;
         }
-        let Encoder { encoder, pass, departing, read_back, reads, .. } = encoder;
-        drop(pass);
-        let submission = shared.queue.submit([encoder.finish()]);
+        let Encoded { commands, departing, read_back, reads, timed } = encoder.finish();
+        let submission = shared.queue.submit([commands]);
         // Only now: the last handle to a buffer erases it, behind the work that uses it.
         drop(self.commands);
         departing.into_iter().for_each(|slot| slot.return_after(submission.clone()));
-        Ok(WgpuFence::new(shared.device.clone(), submission, read_back, reads))
+        Ok(WgpuFence::new(shared.device.clone(), submission, read_back, reads, timed))
     }
 }
 
@@ -176,148 +174,4 @@ fn shaders(kernel: Kernel, bindings: &[Binding<'_, WgpuBuffer>]) -> &'static [Sh
         Kernel::DequantizeChannels => &[Shader::DequantizeChannels],
         Kernel::StridedCopy => &[Shader::StridedCopy],
     }
-}
-
-/// A batch being encoded.
-struct Encoder<'a> {
-    shared: &'a Shared,
-    encoder: wgpu::CommandEncoder,
-    pass: Option<wgpu::ComputePass<'static>>,
-    params: wgpu::Buffer,
-    params_stride: u64,
-    dispatched: u32,
-    departing: Vec<Departing>,
-    read_back: wgpu::Buffer,
-    reads: Vec<Range<usize>>,
-    read_bytes: u64,
-}
-
-impl<'a> Encoder<'a> {
-    fn new(shared: &'a Shared, commands: &[Command]) -> Result<Self> {
-        let params_stride = u64::from(shared.limits.min_uniform_buffer_offset_alignment).max(PARAMS_BYTES);
-        let dispatches = commands.iter().filter_map(|command| match command {
-            Command::Dispatch(dispatch) => Some(&dispatch.params),
-            _ => None,
-        });
-        let mut bytes = Vec::new();
-        for params in dispatches {
-            let end = bytes.len() + params_stride as usize;
-            params.words().iter().for_each(|word| bytes.extend(word.to_le_bytes()));
-            bytes.resize(end, 0);
-        }
-        let read_bytes: u64 = commands
-            .iter()
-            .map(|command| match command {
-                Command::CopyOut { range, .. } => words(range).end - words(range).start,
-                _ => 0,
-            })
-            .sum();
-        let device = &shared.device;
-        let params = device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some("pqc-gpu parameters"),
-            size: (bytes.len() as u64).max(PARAMS_BYTES),
-            usage: wgpu::BufferUsages::UNIFORM,
-            mapped_at_creation: true,
-        });
-        if !bytes.is_empty() {
-            let mut view = params.get_mapped_range_mut(..).map_err(|_| super::lost())?;
-            view.slice(..bytes.len()).copy_from_slice(&bytes);
-        }
-        params.unmap();
-        let read_back = device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some("pqc-gpu read-back"),
-            size: read_bytes.max(4),
-            usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
-            mapped_at_creation: false,
-        });
-        let encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("pqc-gpu batch") });
-        Ok(Encoder {
-            shared,
-            encoder,
-            pass: None,
-            params,
-            params_stride,
-            dispatched: 0,
-            departing: Vec::new(),
-            read_back,
-            reads: Vec::new(),
-            read_bytes: 0,
-        })
-    }
-
-    fn encode(&mut self, command: &mut Command) -> Result<()> {
-        if !matches!(command, Command::Dispatch(_)) {
-            self.pass = None;
-        }
-        match command {
-            Command::Dispatch(dispatch) => self.dispatch(dispatch)?,
-            Command::CopyIn { slot, to, parts } => {
-                let departing = slot.take().and_then(WgpuSlot::depart).ok_or_else(super::lost)?;
-                let buffer = departing.buffer().ok_or_else(super::lost)?;
-                for &Part { from, to: at, bytes } in parts.iter() {
-                    let bytes = bytes.next_multiple_of(4);
-                    self.encoder.copy_buffer_to_buffer(buffer, from, to.raw(), at, bytes);
-                }
-                self.departing.push(departing);
-            }
-            Command::Clear { buffer, range } => {
-                self.encoder.clear_buffer(buffer.raw(), range.start, Some(range.end - range.start));
-            }
-            Command::CopyOut { from, range } => {
-                let copied = words(range);
-                let at = self.read_bytes;
-                if copied.end > copied.start {
-                    let bytes = copied.end - copied.start;
-                    self.encoder.copy_buffer_to_buffer(from.raw(), copied.start, &self.read_back, at, bytes);
-                    self.read_bytes += bytes;
-                }
-                let start = (at + range.start - copied.start) as usize;
-                self.reads.push(start..start + (range.end - range.start) as usize);
-            }
-        }
-        Ok(())
-    }
-
-    fn dispatch(&mut self, dispatch: &Dispatch) -> Result<()> {
-        let Shared { device, pipelines, limits, .. } = self.shared;
-        let pipeline = pipelines.of(device, dispatch.shader)?;
-        let mut entries = vec![wgpu::BindGroupEntry {
-            binding: 0,
-            resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
-                buffer: &self.params,
-                offset: 0,
-                size: core::num::NonZero::new(PARAMS_BYTES),
-            }),
-        }];
-        entries.extend((1..).zip(&dispatch.bindings).map(|(binding, (buffer, range))| {
-            // Whole blocks, or at least whole words, of what is there.
-            let end = match range.end.next_multiple_of(16) {
-                end if end <= buffer.size() => end,
-                _ => range.end.next_multiple_of(4).min(buffer.size()),
-            };
-            let size = core::num::NonZero::new(end - range.start);
-            let part = wgpu::BufferBinding { buffer: buffer.raw(), offset: range.start, size };
-            wgpu::BindGroupEntry { binding, resource: wgpu::BindingResource::Buffer(part) }
-        }));
-        let group = device.create_bind_group(&wgpu::BindGroupDescriptor {
-            label: Some(dispatch.shader.name()),
-            layout: &pipeline.bindings,
-            entries: &entries,
-        });
-        let encoder = &mut self.encoder;
-        let pass = self.pass.get_or_insert_with(|| {
-            encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()).forget_lifetime()
-        });
-        let columns = dispatch.workgroups.min(limits.max_compute_workgroups_per_dimension).max(1);
-        pass.set_pipeline(&pipeline.pipeline);
-        pass.set_bind_group(0, &group, &[self.dispatched * self.params_stride as u32]);
-        pass.dispatch_workgroups(columns, dispatch.workgroups.div_ceil(columns), 1);
-        self.dispatched += 1;
-        Ok(())
-    }
-}
-
-/// The whole words that a part of a buffer touches.
-fn words(range: &Range<u64>) -> Range<u64> {
-    range.start / 4 * 4..range.end.next_multiple_of(4)
 }

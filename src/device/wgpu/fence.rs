@@ -6,7 +6,7 @@ use std::{
     task::Waker,
 };
 
-use super::{super::Reads, errors::poll, lost};
+use super::{super::Reads, errors::poll, lost, timing::Timed};
 use crate::Result;
 
 /// A submitted batch.
@@ -17,6 +17,7 @@ pub struct WgpuFence {
     /// Where in it each read lies.
     reads: Vec<Range<usize>>,
     mapped: Arc<Mutex<Mapped>>,
+    timed: Option<Timed>,
 }
 
 #[derive(Default)]
@@ -36,6 +37,7 @@ impl WgpuFence {
         submission: wgpu::SubmissionIndex,
         read_back: wgpu::Buffer,
         reads: Vec<Range<usize>>,
+        timed: Option<Timed>,
     ) -> Self {
         let mapped = Arc::new(Mutex::new(Mapped::default()));
         let told = Arc::clone(&mapped);
@@ -47,7 +49,7 @@ impl WgpuFence {
                 waker.wake();
             }
         });
-        WgpuFence { device, submission, read_back, reads, mapped }
+        WgpuFence { device, submission, read_back, reads, mapped, timed }
     }
 
     pub(super) async fn wait(self) -> Result<Reads> {
@@ -70,6 +72,9 @@ impl WgpuFence {
             return Err(lost());
         }
         let view = self.read_back.get_mapped_range(..).map_err(|_| lost())?;
+        if let Some(timed) = self.timed {
+            timed.take(&view);
+        }
         Ok(Reads::new(self.reads.iter().map(|range| view[range.clone()].to_vec()).collect()))
     }
 }

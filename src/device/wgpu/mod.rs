@@ -10,10 +10,12 @@ mod adapter;
 mod batch;
 mod buffer;
 mod check;
+mod encode;
 mod errors;
 mod fence;
 mod pipelines;
 mod ring;
+mod timing;
 
 use core::{ops::Range, sync::atomic::Ordering};
 use std::sync::{Arc, atomic::AtomicU64};
@@ -25,9 +27,10 @@ pub use self::{
     buffer::WgpuBuffer,
     fence::WgpuFence,
     ring::{WgpuSlot, WgpuWriter},
+    timing::KernelTime,
 };
 
-use self::{errors::Scope, pipelines::Pipelines, ring::Ring};
+use self::{errors::Scope, pipelines::Pipelines, ring::Ring, timing::Clock};
 use super::{Device, DeviceInfo, Launch, Part, ReadId, Reads};
 use crate::{
     Error, Result,
@@ -57,6 +60,7 @@ struct Shared {
     ring: Arc<Ring>,
     launches: AtomicU64,
     limits: wgpu::Limits,
+    clock: Clock,
 }
 
 impl WgpuDevice {
@@ -117,11 +121,19 @@ impl WgpuDevice {
             pipelines,
             ring: Arc::new(Ring::new(info.slots, info.slot_bytes)),
             launches: AtomicU64::new(0),
+            clock: Clock::new(&queue, device.features()),
             limits,
             device,
             queue,
         });
         WgpuDevice { info, shared }
+    }
+
+    /// Under another name than "wgpu", for programs that know several: it is what [`DeviceInfo::id`] then says.
+    #[must_use]
+    pub fn with_id(mut self, id: impl Into<String>) -> Self {
+        self.info.id = id.into();
+        self
     }
 
     /// The device, for the application's own work.
