@@ -64,10 +64,11 @@ pub(super) async fn serve<D: Device>(
 ) -> Result<(), Error> {
     let timed = Timed::new(Arc::clone(stream), Arc::clone(deadline));
     let session = transport::accept(&mut Blocking(timed.clone()), config).await?;
-    served.peer = Some(session.peer().key_id());
+    // Without a place it is no client, whoever it is.
     if !opened() {
         return Err(Error::Limit("all clients' places are taken"));
     }
+    served.peer = Some(session.peer().key_id());
     let mut receiver = Receiver::new(&session, Blocking(timed.clone()), terms.limits);
     let mut sender = Sender::new(&session, Blocking(timed));
     // Before the transfer, so that it is dropped behind it: memory counts until it is free.
