@@ -159,12 +159,15 @@ mod tests {
         ] {
             for (first, second) in [(&consequence, &cause), (&cause, &consequence)] {
                 let mut kept = None;
-                [first, second].map(|error| End::weigh(&mut kept, end(error)));
+                End::weigh(&mut kept, end(first));
+                End::weigh(&mut kept, end(second));
                 assert_eq!(kept.map(|end| end.failure.to_string()), Some(cause.to_string()));
             }
         }
         let mut kept = None;
-        [end(&Error::Truncated), closed(), end(&Error::TimedOut)].map(|end| End::weigh(&mut kept, end));
+        for end in [end(&Error::Truncated), closed(), end(&Error::TimedOut)] {
+            End::weigh(&mut kept, end);
+        }
         assert_eq!(kept.map(|end| end.failure.to_string()), Some(closed().failure.to_string()));
     }
 }
