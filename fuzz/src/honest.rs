@@ -45,10 +45,10 @@ impl Clock for Noon {
     }
 }
 
-/// The host, from coins that `variant` changes.
-pub fn start(variant: u8) -> (HostHandshake, Vec<u8>) {
+/// What the host asks for.
+pub fn host_config() -> HostConfig {
     let [host, device] = identities();
-    let config = HostConfig {
+    HostConfig {
         identity: host.clone(),
         label: "host".into(),
         trust: TrustPolicy::pin(device.public_key().clone()),
@@ -56,24 +56,32 @@ pub fn start(variant: u8) -> (HostHandshake, Vec<u8>) {
         policy: SessionPolicy::default(),
         attestation_check: None,
         clock: Arc::new(Noon),
-    };
-    let known = KnownHostCoins { random: [3; 32], kem_seed: [4 ^ variant; 64].into(), signing_rnd: [5; 32].into() };
-    start_with_known_coins(config, known).expect("starts")
+    }
 }
 
-/// The device's answer to this M1.
-pub fn answer(m1: &[u8]) -> Result<(DeviceAwaitsM3, Vec<u8>)> {
+/// What the device allows.
+pub fn device_config() -> DeviceConfig {
     let [host, device] = identities();
-    let config = DeviceConfig {
+    DeviceConfig {
         identity: device.clone(),
         label: "device".into(),
         trust: TrustPolicy::pin(host.public_key().clone()),
         max_ttl_seconds: MAX_TTL_SECONDS,
         attestation: b"attestation".to_vec(),
         clock: Arc::new(Noon),
-    };
+    }
+}
+
+/// The host, from coins that `variant` changes.
+pub fn start(variant: u8) -> (HostHandshake, Vec<u8>) {
+    let known = KnownHostCoins { random: [3; 32], kem_seed: [4 ^ variant; 64].into(), signing_rnd: [5; 32].into() };
+    start_with_known_coins(host_config(), known).expect("starts")
+}
+
+/// The device's answer to this M1.
+pub fn answer(m1: &[u8]) -> Result<(DeviceAwaitsM3, Vec<u8>)> {
     let known = KnownDeviceCoins { random: [6; 32], encapsulation: [7; 32].into(), signing_rnd: [8; 32].into() };
-    receive_m1_with_known_coins(DeviceHandshake::new(config)?, m1, known)
+    receive_m1_with_known_coins(DeviceHandshake::new(device_config())?, m1, known)
 }
 
 /// The two sessions of a handshake.

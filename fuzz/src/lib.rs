@@ -4,10 +4,16 @@
 pub mod attestation;
 #[path = "../../tests/common/independent.rs"]
 mod by_the_book;
+mod containers;
 pub mod handshake_device;
 pub mod handshake_host;
 mod honest;
 pub mod identity_pem;
+mod input;
+pub mod kat;
+pub mod kernel_module;
+#[path = "../../tests/common/ko.rs"]
+mod ko;
 mod pem;
 pub mod policy;
 pub mod records;
@@ -15,6 +21,7 @@ pub mod seeds;
 pub mod session;
 pub mod tensor_metadata;
 pub mod text;
+pub mod transport;
 
 /// No input takes more memory than this, whatever lengths it announces: past it the process aborts.
 #[global_allocator]
@@ -24,14 +31,17 @@ static MEMORY: cap::Cap<std::alloc::System> = cap::Cap::new(std::alloc::System, 
 pub type Target = (&'static str, fn(&[u8]) -> bool);
 
 /// Every target.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 12] = [
     ("attestation", attestation::check),
     ("handshake_device", handshake_device::check),
     ("handshake_host", handshake_host::check),
     ("identity_pem", identity_pem::check),
+    ("kat", kat::check),
+    ("kernel_module", kernel_module::check),
     ("policy", policy::check),
     ("records", records::check),
     ("session", session::check),
     ("tensor_metadata", tensor_metadata::check),
     ("text", text::check),
+    ("transport", transport::check),
 ];

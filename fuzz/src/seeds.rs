@@ -4,8 +4,9 @@ use pqc_gpu_driver::{DType, TensorMetadata};
 
 use crate::{
     attestation,
+    containers::{gzip, xz, zstd},
     honest::{self, PROOF, transcript},
-    identity_pem,
+    identity_pem, kernel_module, ko,
 };
 
 /// Target, name, input.
@@ -20,6 +21,8 @@ pub fn all() -> Vec<Seed> {
     handshakes(&mut add);
     tensors(&mut add);
     files(&mut add);
+    modules(&mut add);
+    streams(&mut add);
     seeds
 }
 
@@ -141,6 +144,66 @@ fn files(add: Add<'_>) {
     add(target, "good-date-zone", &[b"2028-02-29T23:59:59+05:30"]);
     add(target, "good-date-seconds", &[b"1800000000"]);
     add(target, "bad-date-no-zone", &[b"2027-01-15T08:00:00"]);
+}
+
+fn modules(add: Add<'_>) {
+    let known = kernel_module::known();
+    let target = "kernel_module";
+    let signed = ko::append(&known.module, &known.signature);
+    add(target, "good-signed", &[&[0], &signed]);
+    add(
+        target,
+        "good-big-endian",
+        &[&[0], &ko::Elf { wide: false, big: true, machine: 8, ..ko::Elf::new(ko::MODINFO) }.build()],
+    );
+    for (name, pack) in [("good-gzip", gzip as fn(&[u8]) -> Vec<u8>), ("good-xz", xz), ("good-zstd", zstd)] {
+        add(target, name, &[&[0], &pack(&known.module)]);
+    }
+    add(target, "bad-gzip-in-xz", &[&[0], &xz(&gzip(&known.module))]);
+    add(target, "good-packed", &[&[1], &known.module]);
+    add(target, "good-signature", &[&[2], &known.signature]);
+    add(target, "good-signature-over-attributes", &[&[2], &known.over_attributes]);
+    add(target, "bad-signature-by-another", &[&[2], &known.by_another]);
+    add(target, "good-certificate", &[&[3], &known.certificate]);
+    add(target, "bad-signature-as-certificate", &[&[3], &known.signature]);
+    add(target, "good-modinfo", &[&[4], ko::MODINFO]);
+    add(target, "good-modinfo-twice", &[&[4], b"name=a\0\0name=b\0version=1\0version=1\0=\0x\0"]);
+    add(target, "bad-modinfo-without-an-end", &[&[4], b"name=a"]);
+
+    let target = "kat";
+    let test = |id: u8, result: &str| {
+        format!(r#"{{"tcId":{id},"comment":"","key":"00fF","ctx":"","result":"{result}","flags":[]}}"#)
+    };
+    let file = |count: u8, tests: &[String]| {
+        let tests = tests.join(",");
+        format!(
+            r#"{{"algorithm":"AES-GCM","numberOfTests":{count},"testGroups":[{{"keySize":256,"tests":[{tests}]}},{{"keySize":128,"tests":[]}}]}}"#
+        )
+    };
+    let tests = [test(1, "valid"), test(2, "invalid"), test(3, "acceptable")];
+    add(target, "good-file", &[file(3, &tests).as_bytes()]);
+    add(target, "bad-count", &[file(2, &tests).as_bytes()]);
+    add(target, "bad-result", &[file(1, &[test(1, "passed")]).as_bytes()]);
+    add(target, "bad-hex", &[file(1, &[test(1, "valid").replace("00fF", "00f")]).as_bytes()]);
+}
+
+fn streams(add: Add<'_>) {
+    let target = "transport";
+    add(target, "good-whole", &[&[0, 0, 0]]);
+    add(target, "good-in-pieces", &[&[0, 2, 0]]);
+    add(target, "good-in-pieces-onto-a-device", &[&[0, 1, 0]]);
+    add(target, "good-flipped", &[&[0, 4, 0, 0, 0, 100, 0, 1]]);
+    add(target, "good-late-chunk-flipped-on-a-device", &[&[0, 5, 0, 0, 0x10, 0, 0, 1]]);
+    add(target, "good-cut", &[&[0, 6, 0, 3, 0, 0x60, 0]]);
+    add(target, "good-byte-inserted", &[&[0, 8, 0, 2, 0, 0, 200, 1, 0]]);
+    add(target, "good-two-records-allowed", &[&[0, 10, 2]]);
+    add(target, "bad-first-header-flipped", &[&[0, 2, 0, 0, 0, 0, 44, 1]]);
+    add(target, "bad-empty", &[&[0, 2, 0, 3, 0, 0, 0]]);
+    let honest = transcript();
+    add(target, "good-m1", &[&[1], &honest.m1, &honest.m3]);
+    add(target, "bad-m2-where-m1-is-due", &[&[1], &honest.m2[..100]]);
+    add(target, "good-m2", &[&[2], &honest.m2]);
+    add(target, "bad-m3-where-m2-is-due", &[&[2], &honest.m3[..100]]);
 }
 
 /// The DER in one PEM block.

@@ -9,7 +9,7 @@ use pqc_gpu_driver::{
     channel::session::{Control, Pending},
 };
 
-use crate::honest;
+use crate::{honest, input::Input};
 
 /// What the host sends, in order, and records that are none of this session's or direction's.
 struct Records {
@@ -104,24 +104,6 @@ pub fn check(data: &[u8]) -> bool {
         }
     }
     model.finish()
-}
-
-struct Input<'a>(&'a [u8]);
-
-impl<'a> Input<'a> {
-    fn bytes(&mut self, length: usize) -> &'a [u8] {
-        let (taken, rest) = self.0.split_at(length.min(self.0.len()));
-        self.0 = rest;
-        taken
-    }
-
-    fn byte(&mut self) -> Option<u8> {
-        self.bytes(1).first().copied()
-    }
-
-    fn word(&mut self) -> usize {
-        usize::from(self.byte().unwrap_or(0)) << 8 | usize::from(self.byte().unwrap_or(0))
-    }
 }
 
 struct Reserved {

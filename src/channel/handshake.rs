@@ -10,9 +10,9 @@
 //!
 //! A failed call leaves nothing: the state is gone, its secrets are erased, and a new handshake is needed.
 
-use std::sync::Arc;
+mod proof;
 
-use zeroize::Zeroizing;
+use std::sync::Arc;
 
 use super::{
     clock::{Clock, Timestamp},
@@ -24,14 +24,15 @@ use super::{
     record::Direction,
     schedule::{HandshakeSecret, RoleKeys},
     session::{ChannelSession, Peer, Setup},
-    suite::{EphemeralKem, TAG_BYTES, encapsulate},
-    transcript::{Transcript, TranscriptHash},
+    suite::{EphemeralKem, encapsulate},
+    transcript::Transcript,
 };
 use crate::{
     Error, Result,
     error::HandshakeFailure,
     identity::{Identity, KeyId, PublicKey, TrustPolicy},
 };
+use proof::{body_bytes, check_proven, open_sealed, seal_proven};
 
 /// Decides on a device's driver attestation: the bytes it sent (maybe none) and the key it proved.
 /// An error's text ends up in [`HandshakeFailure::Attestation`].
@@ -118,15 +119,8 @@ impl HostHandshake {
         let plaintext = open_sealed(&device_keys, &transcript, sealed)?;
         let (m2, signed) = M2Sealed::decode(&plaintext)?;
         let device = PublicKey::from_bytes(&m2.public_key)?;
-        transcript.add(&plaintext[..signed]);
-        if !device.verifies(&signed_bytes(Direction::DeviceToHost, &transcript.hash()), &m2.proof.signature) {
-            return Err(HandshakeFailure::Signature.into());
-        }
-        transcript.add(&m2.proof.signature);
-        if !device_keys.is_finished(&transcript.hash(), &m2.proof.finished) {
-            return Err(HandshakeFailure::Finished.into());
-        }
-        transcript.add(&m2.proof.finished);
+        let signed = &plaintext[..signed];
+        check_proven(signed, &m2.proof, Direction::DeviceToHost, &device, &device_keys, &mut transcript)?;
         if m2.policy != config.policy.encode() {
             return Err(HandshakeFailure::Policy("the device echoed another policy").into());
         }
@@ -265,15 +259,7 @@ impl DeviceAwaitsM3 {
         let plaintext = open_sealed(&host_keys, &transcript, sealed)?;
         let (m3, signed) = M3Sealed::decode(&plaintext)?;
         let host = PublicKey::from_bytes(&m3.public_key)?;
-        transcript.add(&plaintext[..signed]);
-        if !host.verifies(&signed_bytes(Direction::HostToDevice, &transcript.hash()), &m3.proof.signature) {
-            return Err(HandshakeFailure::Signature.into());
-        }
-        transcript.add(&m3.proof.signature);
-        if !host_keys.is_finished(&transcript.hash(), &m3.proof.finished) {
-            return Err(HandshakeFailure::Finished.into());
-        }
-        transcript.add(&m3.proof.finished);
+        check_proven(&plaintext[..signed], &m3.proof, Direction::HostToDevice, &host, &host_keys, &mut transcript)?;
         check_peer(&host, &config.identity, &config.trust)?;
 
         let session = ChannelSession::new(Setup {
@@ -301,66 +287,6 @@ fn check_peer(peer: &PublicKey, own: &Identity, trust: &TrustPolicy) -> Result<(
         return Err(HandshakeFailure::Untrusted(peer.key_id()));
     }
     Ok(())
-}
-
-/// 64 spaces, the role's context string, a zero byte, the transcript hash (RFC 8446 section 4.4.3).
-fn signed_bytes(role: Direction, transcript: &TranscriptHash) -> Vec<u8> {
-    let context: &[u8] = match role {
-        Direction::HostToDevice => b"PQGT v1 host",
-        Direction::DeviceToHost => b"PQGT v1 device",
-    };
-    [&[0x20; 64], context, &[0], transcript].concat()
-}
-
-const PROOF_BYTES: usize = crate::identity::SIGNATURE_BYTES + 64;
-
-const fn body_bytes(clear: usize, signed: usize) -> usize {
-    clear + signed + PROOF_BYTES + TAG_BYTES
-}
-
-/// Makes a message: its clear part, then `signed`, signature and Finished under the role's key. The
-/// transcript gains the message with its sealed part as plaintext.
-fn seal_proven(
-    kind: MessageType,
-    clear: &[u8],
-    signed: Vec<u8>,
-    role: Direction,
-    (identity, hedge): (&Identity, &Hedge),
-    keys: &RoleKeys,
-    transcript: &mut Transcript,
-) -> Result<Vec<u8>> {
-    let mut message = header(kind, body_bytes(clear.len(), signed.len())).to_vec();
-    message.extend(clear);
-    transcript.add(&message);
-    let aad = transcript.bytes().to_vec();
-
-    let mut plaintext = signed;
-    transcript.add(&plaintext);
-    let signature = hedge.sign(identity, &signed_bytes(role, &transcript.hash()))?;
-    transcript.add(&signature);
-    let finished = keys.finished(&transcript.hash());
-    transcript.add(&finished);
-    plaintext.extend(signature);
-    plaintext.extend(finished);
-
-    let start = message.len();
-    message.resize(start + plaintext.len() + TAG_BYTES, 0);
-    keys.key.seal(keys.iv(), &aad, &plaintext, &mut message[start..]);
-    Ok(message)
-}
-
-/// Opens a message's sealed part; its AAD is everything before it.
-fn open_sealed(
-    keys: &RoleKeys,
-    transcript: &Transcript,
-    sealed: &[u8],
-) -> Result<Zeroizing<Vec<u8>>, HandshakeFailure> {
-    let length = sealed.len().checked_sub(TAG_BYTES).ok_or(HandshakeFailure::Malformed("too short"))?;
-    let mut plaintext = Zeroizing::new(vec![0; length]);
-    if !keys.key.open(keys.iv(), transcript.bytes(), sealed, &mut plaintext) {
-        return Err(HandshakeFailure::Unauthenticated);
-    }
-    Ok(plaintext)
 }
 
 #[cfg(test)]

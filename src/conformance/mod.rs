@@ -1,6 +1,6 @@
 //! The conformance suite: what every device must do, run by [`conformance!`](crate::conformance!) as one test a case.
 //!
-//! The cases speak to a device through [`Device`] and [`Transfer`] alone and compare with the by-the-book
+//! The cases speak to a device through [`Device`] and [`Transfer`](crate::transfer::Transfer) alone and compare with the by-the-book
 //! twins in [`crate::kernel::twin`]. [`Awkward`] is a device that keeps every promise of the trait and nothing beyond:
 //! the suite runs on it, so that code above devices does not lean on what one of them happens to do.
 

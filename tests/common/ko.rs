@@ -127,12 +127,25 @@ pub struct Key {
 impl Key {
     /// ML-DSA-44, -65 or -87.
     pub fn ml_dsa(level: usize) -> Self {
-        let (algorithm, arc, length) = match level {
-            44 => (&ML_DSA_44_SIGNING, "17", 2420),
-            65 => (&ML_DSA_65_SIGNING, "18", 3309),
-            _ => (&ML_DSA_87_SIGNING, "19", 4627),
+        let algorithm = match level {
+            44 => &ML_DSA_44_SIGNING,
+            65 => &ML_DSA_65_SIGNING,
+            _ => &ML_DSA_87_SIGNING,
         };
-        let pair = PqdsaKeyPair::generate(algorithm).unwrap();
+        Self::of(PqdsaKeyPair::generate(algorithm).unwrap(), level)
+    }
+
+    /// ML-DSA-65, the same in every run.
+    pub fn ml_dsa_65_from_seed(seed: [u8; 32]) -> Self {
+        Self::of(PqdsaKeyPair::from_seed(&ML_DSA_65_SIGNING, &seed).unwrap(), 65)
+    }
+
+    fn of(pair: PqdsaKeyPair, level: usize) -> Self {
+        let (arc, length) = match level {
+            44 => ("17", 2420),
+            65 => ("18", 3309),
+            _ => ("19", 4627),
+        };
         let algorithm = sequence(&[&oid(&format!("2.16.840.1.101.3.4.3.{arc}"))]);
         let key = pair.public_key().as_ref().to_vec();
         let sign = move |message: &[u8]| {

@@ -148,6 +148,17 @@ fn trailers_that_lie_are_refused() {
 }
 
 #[test]
+fn long_signatures_are_not_looked_into() {
+    let (key, module) = (Key::ml_dsa(44), module());
+    // An issuer of a great many attributes: each takes far more memory read than it has bytes.
+    let attribute = sequence(&[&oid("2.5.4.3"), &tlv(12, b"")]);
+    let id = |count: usize| sequence(&[&sequence(&[&tlv(0x31, &attribute.repeat(count))]), &tlv(2, &[0x12, 0x34])]);
+    let signed = |count| append(&module, &Cms { id: id(count), ..Cms::new(&key, "s", &module) }.build());
+    KernelModule::read(&signed(10_000)).unwrap();
+    assert_eq!(bad_signature(&signed(1_000_000)), "longer than 1 MiB");
+}
+
+#[test]
 fn cms_messages_cut_or_bent_are_refused() {
     let (key, module) = (Key::ml_dsa(65), module());
     let cms = Cms::new(&key, "s", &module);

@@ -88,3 +88,53 @@ fn slow_peers_do_not_hold_others_up() {
     drop(stuck);
     assert_eq!(server.stop().code, 0);
 }
+
+#[test]
+fn clients_share_so_much_memory_and_no_more() {
+    let keys = Keys::new();
+    let path = keys.path("model.safetensors");
+    model(&path, &[3_000_000, 10, 3_000_000]);
+    let (path, most) = (path.to_str().unwrap(), "3000000");
+    // Room for one tensor at a time: 3,000,000 bytes in 184 chunks with their tags, three times.
+    let memory = (3 * (3_000_000 + 184 * 16)).to_string();
+    let limits = ["--max-tensor", most, "--max-memory", &memory];
+    let server = Server::start(&keys, &limits);
+    thread::scope(|scope| {
+        let clients: Vec<_> =
+            (0..6).map(|_| scope.spawn(|| keys.transfer(server.address, &[path, "--json"]))).collect();
+        for client in clients {
+            let sent = client.join().unwrap();
+            assert_eq!((sent.code, &sent.json()["verified"]), (0, &3.into()), "{sent:?}");
+        }
+    });
+    assert_eq!(server.stop().json()["failed"], 0);
+
+    // One that has all of it and sends no more keeps others from large tensors for a while, and from nothing else.
+    let server = Server::start(&keys, &[&limits[..], &["--idle-timeout", "2"]].concat());
+    let metadata = pqc_gpu_driver::TensorMetadata::new("0", "stuck", pqc_gpu_driver::DType::U8, [3_000_000]).unwrap();
+    let (mut stuck, session) = keys.host(server.address, "alice.pem");
+    let sealing = session.as_ref().unwrap().seal(&metadata).unwrap();
+    std::io::Write::write_all(&mut stuck, &[sealing.prelude(), &[1; 100_000]].concat()).unwrap();
+    thread::sleep(Duration::from_millis(500));
+    let waited = keys.transfer(server.address, &[path, "--json"]);
+    assert_eq!((waited.code, &waited.json()["verified"]), (1, &0.into()), "{waited:?}");
+    server.tells("the memory for all clients' tensors is taken");
+    assert_eq!(keys.transfer(server.address, &["--json"]).code, 0, "small tensors need none of it");
+    drop(stuck);
+    let started = Instant::now();
+    while keys.transfer(server.address, &[path, "--json"]).code != 0 {
+        assert!(
+            started.elapsed() < Duration::from_secs(20),
+            "what the client held was not given back: {}",
+            server.told()
+        );
+    }
+    assert_eq!(server.stop().json()["failed"].as_u64().map(|failed| failed >= 2), Some(true));
+
+    let wrong = [&limits[..3], &["9000000"]].concat();
+    let (gpu, alice) = (keys.text("gpu.pem"), keys.text("alice.pub.pem"));
+    let serve = ["serve", "--identity", &gpu, "--trust", &alice, "--device", "cpu", "--listen", "127.0.0.1:0"];
+    assert!(
+        crate::support::run(&[&serve[..], &wrong].concat()).fails_with(2).contains("raise the one or lower the other")
+    );
+}

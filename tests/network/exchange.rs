@@ -2,7 +2,10 @@
 
 use serde_json::json;
 
-use super::ends::{Keys, Server, model};
+use super::{
+    ends::{Keys, Server, model},
+    proxy::{Edit, Way, proxy},
+};
 use crate::support::run;
 
 #[test]
@@ -145,4 +148,29 @@ fn wrong_calls_are_one_line() {
     let nobody = run(&["transfer", "--connect", &address, "--trust", &alice, "--identity", &gpu]);
     assert!(nobody.fails_with(4).contains("cannot connect"));
     run(&["transfer", "--connect", "127.0.0.1:port", "--trust", &alice, "--identity", &gpu]).fails_with(2);
+}
+
+#[test]
+fn the_cause_is_told_and_not_what_follows_from_it() {
+    let keys = Keys::new();
+    let path = keys.path("model.safetensors");
+    // So many that the host is still sending when the first comes back.
+    model(&path, &[20_000; 400]);
+    let arguments = [path.to_str().unwrap(), "--json"];
+    let server = Server::start(&keys, &[]);
+    let (address, said) = proxy(server.address, Way::ToHost, Edit::Nothing);
+    assert_eq!(keys.transfer(address, &arguments).code, 0);
+    let to_host = said.join().unwrap().to_host;
+    let first = to_host.windows(6).position(|bytes| bytes == b"PQGR\x01\x02").unwrap();
+    for _ in 0..8 {
+        let (address, said) = proxy(server.address, Way::ToHost, Edit::Flip(first + 1000, 1));
+        let sent = keys.transfer(address, &arguments);
+        said.join().unwrap();
+        assert_eq!(sent.code, 1, "{sent:?}");
+        assert!(sent.stderr.contains("authentication failed"), "{sent:?}");
+        let report = sent.json();
+        assert_eq!([&report["verified"], &report["rejected"]], [0, 1], "{report}");
+        assert!(report["rejection"].as_str().unwrap().contains("authentication failed"), "{report}");
+    }
+    assert_eq!(server.stop().code, 0);
 }

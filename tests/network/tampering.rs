@@ -118,7 +118,7 @@ impl Wire {
         said.join().unwrap()
     }
 
-    /// No run over an edited wire succeeds or reports anything.
+    /// No run over an edited wire succeeds, and each says why.
     fn refuse(&self, edits: Vec<(String, Way, Edit)>) -> usize {
         let (total, edits) = (edits.len(), Mutex::new(edits));
         assert!(total > 0);
@@ -128,7 +128,17 @@ impl Wire {
                 let (address, said) = proxy(self.server.address, way, edit.clone());
                 let run = self.transfer(address);
                 assert!(matches!(run.code, 1 | 4), "{what}: {way:?} {edit:?}: {run:?}");
-                assert_eq!(run.stdout, "", "{what}: {way:?} {edit:?}");
+                // What one direction fails of because the other has is not the cause.
+                assert!(!run.stderr.contains("earlier failure"), "{what}: {way:?} {edit:?}: {run:?}");
+                // Before the channel stands there is nothing to report.
+                if !run.stdout.is_empty() {
+                    let report = run.json();
+                    let why = if run.code == 1 { "rejection" } else { "failure" };
+                    assert!(report[why].is_string(), "{what}: {way:?} {edit:?}: {report}");
+                    let (verified, rejected) =
+                        (report["verified"].as_u64().unwrap(), report["rejected"].as_u64().unwrap());
+                    assert_eq!(rejected == 1, run.code == 1 && verified < 3, "{what}: {way:?} {edit:?}: {report}");
+                }
                 said.join().unwrap();
             }
         };

@@ -35,7 +35,8 @@ impl ModuleInfo {
         self.entries().find(|(found, _)| found == key).map(|(_, value)| value)
     }
 
-    /// The name it is loaded under.
+    /// Its name. The build writes it here and into `.gnu.linkonce.this_module`, where the kernel takes the name that it loads the
+    /// module under; that both are the same only a signature can vouch for.
     pub fn name(&self) -> Option<Cow<'_, str>> {
         self.first("name")
     }

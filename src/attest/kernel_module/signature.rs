@@ -9,6 +9,9 @@ const MARKER: &[u8] = b"~Module signature appended~\n";
 const TRAILER_BYTES: usize = 12;
 /// `id_type`: PKEY_ID_PKCS7, the only one since Linux 4.3.
 const PKCS7: u8 = 2;
+/// The longest CMS message: eight signers by SLH-DSA with their certificates have half of it. What is read of a name takes
+/// many times its length.
+const MAX_CMS_BYTES: usize = 1 << 20;
 
 /// A signature appended to a module: a CMS SignedData (RFC 5652 section 5.1) without its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +22,9 @@ pub struct ModuleSignature {
 
 impl ModuleSignature {
     pub(super) fn read(der: &[u8]) -> Result<Self, ModuleFailure> {
+        if der.len() > MAX_CMS_BYTES {
+            return Err(ModuleFailure::Signature("longer than 1 MiB"));
+        }
         let signers = cms::read(der).map_err(ModuleFailure::Signature)?;
         Ok(ModuleSignature { signers, size: der.len() })
     }

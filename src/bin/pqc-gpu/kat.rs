@@ -50,7 +50,7 @@ pub(crate) struct Arguments {
 impl Arguments {
     pub(crate) fn run(self) -> Result<(), Failure> {
         let bytes = files::read(&self.file, FILE_BYTES)?;
-        let (algorithm, answers) = Answers::read(&bytes).map_err(|failure| unusable(failure, &self.file))?;
+        let (algorithm, answers) = Answers::read(&bytes).map_err(|why| unusable(&why, &self.file))?;
         drop(bytes);
         let ran = answers.run(self.device.device)?;
         let Tally { passed, failed, skipped, .. } = ran.tally;
@@ -116,7 +116,7 @@ struct Ran {
 
 impl Answers {
     /// Reads a file. Gives the algorithm by the file's own name as well.
-    fn read(json: &[u8]) -> Result<(String, Self), Failure> {
+    fn read(json: &[u8]) -> Result<(String, Self), String> {
         #[derive(Deserialize)]
         struct Head {
             algorithm: String,
@@ -131,10 +131,10 @@ impl Answers {
                 Answers::Signature(signature::Tests { ours: algorithm == "ML-DSA-65", set: Set::read(json)? })
             }
             _ => {
-                return Err(Failure::usage(format!(
+                return Err(format!(
                     "{algorithm} tests in the form of {schema} are not known here; known are AES-GCM, Cobblestone, ML-KEM \
                      decapsulation and ML-DSA verification (pqc-gpu kat --help)"
-                )));
+                ));
             }
         };
         Ok((algorithm, answers))
@@ -166,6 +166,6 @@ fn on_kernels<D: Device>(device: &D, tally: Result<Tally, Failure>) -> Result<Ra
     Ok(Ran { device: device.info().id.clone(), tally: tally?, kernel_launches: device.launches() })
 }
 
-fn unusable(failure: Failure, path: &Path) -> Failure {
-    failure.about(format!("cannot use {}", path.display()))
+fn unusable(why: &str, path: &Path) -> Failure {
+    Failure::usage(why).about(format!("cannot use {}", path.display()))
 }

@@ -1,28 +1,30 @@
 //! `transfer --connect`: the host's end, over TCP.
 
+mod exchange;
+
 use std::{
-    net::{Shutdown, TcpStream, ToSocketAddrs},
+    net::{TcpStream, ToSocketAddrs},
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
-    thread,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use pqc_gpu_driver::{
-    ChannelSession, Identity, SystemClock, TrustPolicy, block_on,
+    Identity, SystemClock, TrustPolicy, block_on,
     channel::{HostConfig, message::SessionPolicy},
-    transport::{self, Blocking, Limits, PIECE_BYTES, Receiver, Sender},
+    transport::{self, Blocking, PIECE_BYTES},
 };
 
 use crate::{
     driver::presented,
     failure::{Failure, reason},
     keys::{self, Trust},
-    model::{Model, Tensor},
-    output::{self, Progress},
+    model::Model,
+    output,
     timed::{Deadline, Timed},
     transfer::{Report, rate},
 };
+use exchange::Exchange;
 
 /// What `transfer` takes to reach a device's end elsewhere.
 #[derive(Debug, clap::Args)]
@@ -54,8 +56,8 @@ impl Remote {
         address: &str,
         model: &Model,
         update_key_every: Option<u64>,
-        mut report: Report,
-    ) -> Result<Report, Failure> {
+        report: &mut Report,
+    ) -> Result<(), Failure> {
         let trust = keys::trust(&self.trust)?;
         let identity = match &self.identity {
             Some(path) => keys::identity(path)?,
@@ -85,24 +87,19 @@ impl Remote {
         };
         let handshake = Timed::new(Arc::clone(&stream), Deadline::absolute(timeout));
         let session = block_on(transport::connect(&mut Blocking(handshake), config))?;
+        report.established = true;
         report.peer = Some(session.peer().key_id().did());
         report.device = "remote".into();
-
-        let exchange = Exchange {
-            session: &session,
-            model,
-            stream: Timed::new(Arc::clone(&stream), Deadline::idle(timeout)),
-            update_key_every,
-            first_failure: Mutex::new(None),
-        };
-        let started = Instant::now();
-        let (verified, sealing) = exchange.run(&stream)?;
-        report.verified = verified;
-        report.sealed_upload_gbps = rate(report.bytes, started.elapsed().as_secs_f64());
-        report.host_seal_gbps = rate(report.bytes, sealing.as_secs_f64());
         // A sealed piece on its way out, one on its way in, and that one opened.
         report.peak_host_bytes = 3 * PIECE_BYTES as u64;
-        Ok(report)
+
+        let stream = Timed::new(Arc::clone(&stream), Deadline::idle(timeout));
+        let exchange = Exchange { session: &session, model, stream, update_key_every };
+        let started = Instant::now();
+        let sealing = exchange.run(&mut report.verified)?;
+        report.sealed_upload_gbps = rate(report.bytes, started.elapsed().as_secs_f64());
+        report.host_seal_gbps = rate(report.bytes, sealing.as_secs_f64());
+        Ok(())
     }
 }
 
@@ -126,85 +123,4 @@ fn connect(address: &str, timeout: Duration) -> Result<TcpStream, Failure> {
         }
     }
     Err(failure)
-}
-
-struct Exchange<'a> {
-    session: &'a ChannelSession,
-    model: &'a Model,
-    stream: Timed,
-    update_key_every: Option<u64>,
-    /// The cause; what the other direction fails of after it is its consequence.
-    first_failure: Mutex<Option<Failure>>,
-}
-
-impl Exchange<'_> {
-    /// Sends and receives at once: two ends that only write wait for each other for ever. Gives how many tensors came back as they
-    /// went, and how long sealing took.
-    fn run(&self, stream: &TcpStream) -> Result<(usize, Duration), Failure> {
-        let failed = |failure: Failure| {
-            self.first_failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(failure);
-            // The other direction waits for the stream.
-            let _ = stream.shutdown(Shutdown::Both);
-        };
-        let (sent, verified) = thread::scope(|scope| {
-            let sending = scope.spawn(|| block_on(self.send()).map_err(failed).ok());
-            let verified = block_on(self.receive()).map_err(failed).ok();
-            (sending.join().ok().flatten(), verified)
-        });
-        match (sent, verified) {
-            (Some(sealing), Some(verified)) => Ok((verified, sealing)),
-            _ => {
-                let failure = self.first_failure.lock().unwrap_or_else(PoisonError::into_inner).take();
-                Err(failure.unwrap_or_else(|| Failure::other("a direction of the exchange ended for no reason")))
-            }
-        }
-    }
-
-    async fn send(&self) -> Result<Duration, Failure> {
-        let mut sender = Sender::new(self.session, Blocking(self.stream.clone()));
-        let mut sealing = Duration::ZERO;
-        for (number, Tensor { metadata, bytes }) in (0u64..).zip(self.model.tensors()) {
-            if self.update_key_every.is_some_and(|every| number > 0 && number.is_multiple_of(every)) {
-                sender.update_key().await?;
-            }
-            let (started, written) = (Instant::now(), sender.stream().0.writing);
-            sender.send(metadata, bytes).await?;
-            sealing += started.elapsed().saturating_sub(sender.stream().0.writing - written);
-        }
-        sender.close().await?;
-        Ok(sealing)
-    }
-
-    async fn receive(&self) -> Result<usize, Failure> {
-        let mut progress = Progress::bytes(self.model.tensor_bytes());
-        let mut receiver = Receiver::new(self.session, Blocking(self.stream.clone()), Limits::default());
-        let total = self.model.tensors().len();
-        for (number, Tensor { metadata, bytes }) in self.model.tensors().enumerate() {
-            let Some(incoming) = receiver.next().await.map_err(Failure::from_peer)? else {
-                return Err(Failure::other(format!(
-                    "the device end closed the session after {number} of {total} tensors"
-                )));
-            };
-            if incoming.metadata() != metadata {
-                return Err(Failure::rejected(format!("another tensor than {} came back", metadata.name())));
-            }
-            // Compared as it comes: digests of a large tensor beforehand would keep the other end waiting for longer than it does.
-            let (mut at, mut same) = (0, true);
-            let take = |plaintext: &[u8]| {
-                same &= bytes.get(at..at + plaintext.len()) == Some(plaintext);
-                at += plaintext.len();
-                progress.advance(plaintext.len() as u64);
-                Ok(())
-            };
-            incoming.open(take).await.map_err(Failure::from_peer)?;
-            if !same || at != bytes.len() {
-                return Err(Failure::rejected(format!("tensor {} came back altered", metadata.name())));
-            }
-        }
-        if receiver.next().await.map_err(Failure::from_peer)?.is_some() {
-            return Err(Failure::rejected("more tensors came back than were sent"));
-        }
-        receiver.end().await.map_err(Failure::from_peer)?;
-        Ok(total)
-    }
 }

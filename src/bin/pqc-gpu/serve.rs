@@ -1,6 +1,7 @@
 //! `pqc-gpu serve`: the device's end of a channel, for hosts that come over TCP.
 
 mod client;
+mod memory;
 mod server;
 mod table;
 
@@ -17,8 +18,9 @@ use std::{
 use pqc_gpu_driver::{
     Identity, SystemClock, TrustPolicy,
     attest::{DriverAttestation, MAX_ATTESTATION_BYTES},
-    channel::{DeviceConfig, suite::SUITE_NAME},
+    channel::{DeviceConfig, chunk::sealed_bytes, suite::SUITE_NAME},
     device::Device,
+    tensor::MAX_TENSOR_BYTES,
     transport::Limits,
 };
 use serde::Serialize;
@@ -31,6 +33,7 @@ use crate::{
     output::{self, shown},
 };
 use client::Terms;
+use memory::Memory;
 use server::Server;
 use table::Table;
 
@@ -81,6 +84,10 @@ pub(crate) struct Arguments {
     /// The largest tensor; on the device it takes up to three times that
     #[arg(long, value_name = "BYTES", default_value_t = 4 << 30)]
     max_tensor: u64,
+    /// The device's memory for all clients' tensors together; who wants more waits, for --idle-timeout at most. Without it
+    /// 16 GiB, or room for one tensor of --max-tensor if that is more
+    #[arg(long, value_name = "BYTES")]
+    max_memory: Option<u64>,
     /// The most bytes of tensors in one session
     #[arg(long, value_name = "BYTES", default_value_t = u64::MAX, hide_default_value = true)]
     max_session: u64,
@@ -100,6 +107,8 @@ pub(crate) struct Arguments {
     #[arg(long)]
     json: bool,
 }
+
+const DEFAULT_MEMORY: u64 = 16 << 30;
 
 /// The longest lifetime a host may ask for.
 const MAX_TTL_SECONDS: u32 = 86_400;
@@ -145,6 +154,7 @@ impl Arguments {
         trust: TrustPolicy,
         attestation: Vec<u8>,
     ) -> Result<(), Failure> {
+        let memory = self.memory()?;
         let listener = TcpListener::bind(&self.listen).map_err(|error| self.cannot_listen(&error))?;
         let address = listener.local_addr().map_err(|error| self.cannot_listen(&error))?;
         let any = matches!(trust, TrustPolicy::AcceptAny);
@@ -174,7 +184,7 @@ impl Arguments {
             clock: Arc::new(SystemClock::default()),
         };
         let seconds = |seconds: u32| Duration::from_secs(seconds.into());
-        let terms = Terms { limits, idle: seconds(self.idle_timeout), update_key_every: self.update_key_every };
+        let terms = Terms { limits, idle: seconds(self.idle_timeout), update_key_every: self.update_key_every, memory };
         let table = Table::new(self.max_clients.into(), self.max_half_open.into());
         let server = Arc::new(Server::new(device, table, config, terms, seconds(self.handshake_timeout), report));
         stop_on_signal(&server, address)?;
@@ -195,6 +205,19 @@ impl Arguments {
             report.print()?
         }
         outcome
+    }
+
+    /// What clients share. Every tensor that is allowed must fit once.
+    fn memory(&self) -> Result<Memory, Failure> {
+        let most = client::device_bytes(sealed_bytes(self.max_tensor.min(MAX_TENSOR_BYTES)));
+        match self.max_memory {
+            None => Ok(Memory::new(DEFAULT_MEMORY.max(most))),
+            Some(bytes) if bytes >= most => Ok(Memory::new(bytes)),
+            Some(_) => Err(Failure::usage(format!(
+                "--max-memory has no room for one tensor of --max-tensor, which takes {most} bytes: sealed, opened and sealed \
+                 again; raise the one or lower the other"
+            ))),
+        }
     }
 
     fn cannot_listen(&self, error: &std::io::Error) -> Failure {

@@ -2,7 +2,7 @@
 
 use std::{
     io::{Error, ErrorKind, Read, Result, Write},
-    net::TcpStream,
+    net::{Shutdown, TcpStream},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -50,7 +50,8 @@ impl Deadline {
         self.stopped.load(Ordering::Relaxed)
     }
 
-    fn left(&self) -> Option<Duration> {
+    /// None where it has passed.
+    pub(crate) fn left(&self) -> Option<Duration> {
         let at = *self.at.lock().unwrap_or_else(PoisonError::into_inner);
         at.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
     }
@@ -74,6 +75,12 @@ pub(crate) struct Timed {
 impl Timed {
     pub(crate) fn new(stream: Arc<TcpStream>, deadline: Arc<Deadline>) -> Self {
         Timed { stream, deadline, writing: Duration::ZERO }
+    }
+
+    /// Ends a half of the stream, or both, for all who hold it.
+    pub(crate) fn shutdown(&self, half: Shutdown) {
+        // Where it fails, the stream has ended already.
+        let _ = self.stream.shutdown(half);
     }
 
     fn wait(

@@ -81,8 +81,15 @@ pub(crate) struct Report {
     pub(crate) peer: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tamper: Option<&'static str>,
+    /// What did not verify, and ended the exchange.
     #[serde(skip_serializing_if = "Option::is_none")]
     rejection: Option<String>,
+    /// What else ended it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<String>,
+    /// The handshake is done: there is something to report, whatever comes.
+    #[serde(skip)]
+    pub(crate) established: bool,
 }
 
 impl Arguments {
@@ -91,22 +98,25 @@ impl Arguments {
         if self.tamper.is_some() && model.tensors().len() == 0 {
             return Err(Failure::usage("the model has no tensor to tamper with"));
         }
-        let report = match &self.remote.connect {
-            Some(address) => self.remote.run(address, &model, self.update_key_every, Report::new(&model, None))?,
-            None => {
-                let device = self.device.device.open()?;
-                on_device!(device, device => block_on(run(&model, device, self.tamper, self.update_key_every)))?
-            }
-        };
-        if self.json {
+        let mut report = Report::new(&model, self.tamper);
+        let outcome = self.exchange(&model, &mut report);
+        if let Err(failure) = &outcome {
+            report.ended_by(failure);
+        }
+        if self.json && report.established {
             output::json(&report)?;
-        } else {
+        } else if !self.json && (outcome.is_ok() || report.rejection.is_some() && self.tamper.is_some()) {
             report.print(&model)?;
         }
-        match &report.rejection {
-            Some(why) => Err(Failure::rejected(format!("a tensor was refused: {why}"))),
-            None => Ok(()),
+        outcome
+    }
+
+    fn exchange(&self, model: &Model, report: &mut Report) -> Result<(), Failure> {
+        if let Some(address) = &self.remote.connect {
+            return self.remote.run(address, model, self.update_key_every, report);
         }
+        let device = self.device.device.open()?;
+        on_device!(device, device => block_on(run(model, device, self.tamper, self.update_key_every, report)))
     }
 }
 
@@ -115,43 +125,36 @@ async fn run<D: Device>(
     device: D,
     tamper: Option<Tamper>,
     update_key_every: Option<u64>,
-) -> Result<Report, Failure> {
+    report: &mut Report,
+) -> Result<(), Failure> {
     let mut progress = Progress::bytes(model.tensor_bytes().saturating_mul(4));
     let mut wire = Wire::connect(device)?;
     wire.update_key_every = update_key_every;
     wire.warm_up().await?;
     let mut clocks = Clocks::new(model, wire.transfer.device().info().slot_bytes);
-    let mut report = Report::new(model, tamper);
+    report.established = true;
     report.device = wire.transfer.device().info().id.clone();
     // The largest tensor is the one with most to lose.
     let target = model.tensors().enumerate().max_by_key(|(_, tensor)| tensor.bytes.len()).map(|(index, _)| index);
     let target = tamper.and(target);
     let tensors: Vec<_> = model.tensors().enumerate().collect();
-    for group in groups(&tensors) {
-        let outcome = carry(&mut wire, group, tamper.zip(target), &mut clocks, &mut progress).await?;
-        report.verified += outcome.verified;
-        report.rejected += outcome.rejected;
-        if let Some(error) = outcome.rejection {
-            let failure = Failure::from(error);
-            if tamper.is_none() || !failure.is_rejection() {
-                return Err(failure);
-            }
-            report.rejection = Some(failure.to_string());
-            break;
+    let carried = async {
+        for group in groups(&tensors) {
+            carry(&mut wire, group, tamper.zip(target), &mut clocks, &mut progress, report).await?;
         }
-    }
-    if report.rejection.is_none() {
         wire.close()?;
-    }
-    if let (Some(tamper), None) = (tamper, &report.rejection) {
-        return Err(Failure::other(format!("--tamper {} was not noticed: this is a bug", tamper.name())));
-    }
+        match tamper {
+            Some(tamper) => Err(Failure::other(format!("--tamper {} was not noticed: this is a bug", tamper.name()))),
+            None => Ok(()),
+        }
+    };
+    let carried = carried.await;
     report.plain_upload_gbps = rate(clocks.bytes, clocks.plain);
     report.sealed_upload_gbps = rate(clocks.bytes, clocks.sealed);
     report.host_seal_gbps = rate(clocks.bytes, wire.seal_seconds);
     report.ratio = report.sealed_upload_gbps.zip(report.plain_upload_gbps).map(|(sealed, plain)| sealed / plain);
     report.peak_host_bytes = wire.peak_host_bytes;
-    Ok(report)
+    carried
 }
 
 struct Clocks {
@@ -174,13 +177,6 @@ impl Clocks {
     }
 }
 
-#[derive(Default)]
-struct Outcome {
-    verified: usize,
-    rejected: usize,
-    rejection: Option<Error>,
-}
-
 /// Takes a group of tensors to the device and back.
 async fn carry<D: Device>(
     wire: &mut Wire<D>,
@@ -188,8 +184,8 @@ async fn carry<D: Device>(
     tamper: Option<(Tamper, usize)>,
     clocks: &mut Clocks,
     progress: &mut Progress,
-) -> Result<Outcome, Failure> {
-    let mut outcome = Outcome::default();
+    report: &mut Report,
+) -> Result<(), Failure> {
     let bytes: u64 = group.iter().map(|(_, tensor)| tensor.metadata.size_bytes()).sum();
     // First, so that the file's pages are in memory before anything is timed.
     let digests: Vec<[u8; 32]> = group
@@ -218,25 +214,22 @@ async fn carry<D: Device>(
     let opened = wire.transfer.settle().await;
     let sealed_seconds = started.elapsed().as_secs_f64();
 
-    let mut tensors = Vec::new();
-    for result in opened {
+    // The first failure is the cause; those after it were refused because the session had ended.
+    let (mut tensors, mut cause) = (Vec::new(), None);
+    for result in opened.into_iter().chain(refused.map(Err)) {
         match result {
             Ok(tensor) => tensors.push(tensor),
-            // The first is the cause; those after it were refused because the session had ended.
             Err(error) => {
-                outcome.rejected += 1;
-                outcome.rejection.get_or_insert(error);
+                report.rejected += 1;
+                cause.get_or_insert(error);
             }
         }
     }
-    if let Some(error) = refused {
-        outcome.rejected += 1;
-        outcome.rejection.get_or_insert(error);
-    }
-    if outcome.rejection.is_some() {
+    if let Some(error) = cause {
         // The session is over, so nothing can come back. What was released before was verified by its tags.
-        outcome.verified = tensors.len();
-        return Ok(outcome);
+        report.verified += tensors.len();
+        let failure = Failure::from(error);
+        return Err(if failure.is_rejection() { failure.about("a tensor was refused") } else { failure });
     }
     clocks.bytes += bytes;
     clocks.plain += plain_seconds;
@@ -248,9 +241,9 @@ async fn carry<D: Device>(
             return Err(Failure::rejected(format!("tensor {} came back altered", tensor.metadata().name())));
         }
         progress.advance(tensor.metadata().size_bytes());
-        outcome.verified += 1;
+        report.verified += 1;
     }
-    Ok(outcome)
+    Ok(())
 }
 
 /// As many bytes by the same path, in the clear: what the sealed upload is compared with. They mean nothing, because a
@@ -305,6 +298,20 @@ impl Report {
             peer: None,
             tamper: tamper.map(Tamper::name),
             rejection: None,
+            failure: None,
+            established: false,
+        }
+    }
+
+    /// What became of the tensors that did not come back.
+    fn ended_by(&mut self, failure: &Failure) {
+        let why = Some(failure.to_string());
+        if failure.is_rejection() {
+            self.rejection = why;
+            // The session ends at the first, so where nobody counted it was one, unless all were through.
+            self.rejected = self.rejected.max(usize::from(self.verified < self.tensors));
+        } else {
+            self.failure = why;
         }
     }
 

@@ -1,10 +1,16 @@
 //! Peers that hold the right secrets and lie inside the sealed parts, which no network can do.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use super::*;
+use super::{
+    proof::{PROOF_BYTES, signed_bytes},
+    *,
+};
 use crate::{
     SystemClock,
-    channel::message::{M2Sealed, M3Sealed},
+    channel::{
+        message::{M2Sealed, M3Sealed},
+        suite::TAG_BYTES,
+    },
 };
 
 fn identity(seed: u8) -> Arc<Identity> {

@@ -44,7 +44,7 @@ pub fn ghash(h: u128, blocks: &[u128]) -> u128 {
     blocks.iter().fold(0, |y, block| multiply(y ^ block, h))
 }
 
-/// The same as [`ghash`], as the sum `X_1 * H^n` XOR `X_2 * H^(n-1)` XOR ... XOR `X_n * H`.
+/// The same as [`ghash()`], as the sum `X_1 * H^n` XOR `X_2 * H^(n-1)` XOR ... XOR `X_n * H`.
 ///
 /// The products do not depend on each other, which is why GPU kernels work this way. The
 /// standard states the identity below Algorithm 2.

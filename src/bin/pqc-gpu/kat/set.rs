@@ -1,48 +1,11 @@
-//! The frame that all of Wycheproof's files share: groups of numbered tests with an expected result.
+//! Running a file's tests and counting them.
 
-use serde::{Deserialize, Deserializer, de::DeserializeOwned, de::Error as _};
+mod parse;
+
+pub(super) use parse::{Expected, Hex, Set, from_json};
 
 use crate::{failure::Failure, output::Progress};
-
-/// A file: groups with parameters `P` of tests `T`.
-#[derive(Deserialize)]
-pub(super) struct Set<P, T> {
-    #[serde(rename = "numberOfTests")]
-    number_of_tests: Option<u64>,
-    #[serde(rename = "testGroups")]
-    groups: Vec<Group<P, T>>,
-}
-
-#[derive(Deserialize)]
-struct Group<P, T> {
-    #[serde(flatten)]
-    parameters: P,
-    tests: Vec<Numbered<T>>,
-}
-
-#[derive(Deserialize)]
-struct Numbered<T> {
-    #[serde(rename = "tcId")]
-    id: u64,
-    result: Expected,
-    #[serde(flatten)]
-    test: T,
-}
-
-/// What must become of a test's input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Expected {
-    /// It is accepted, with the answer in the file.
-    Valid,
-    /// It is rejected.
-    Invalid,
-    /// Either is right.
-    Acceptable,
-}
-
-/// Bytes in hex.
-pub(super) struct Hex(pub(super) Vec<u8>);
+use parse::Numbered;
 
 /// How many tests had the answer in the file.
 #[derive(Debug, Default)]
@@ -54,30 +17,7 @@ pub(super) struct Tally {
     examples: Vec<u64>,
 }
 
-/// Reads JSON, all of it.
-pub(super) fn from_json<T: DeserializeOwned>(json: &[u8]) -> Result<T, Failure> {
-    serde_json::from_slice(json)
-        .map_err(|error| Failure::usage(format!("not known answers in Wycheproof's JSON: {error}")))
-}
-
-impl<P: DeserializeOwned, T: DeserializeOwned> Set<P, T> {
-    /// Reads a file; what it says of its length must be so, or part of it is missing.
-    pub(super) fn read(json: &[u8]) -> Result<Self, Failure> {
-        let set: Self = from_json(json)?;
-        match set.number_of_tests {
-            Some(said) if said != set.len() => {
-                Err(Failure::usage(format!("the file says that it holds {said} tests but holds {}", set.len())))
-            }
-            _ => Ok(set),
-        }
-    }
-}
-
 impl<P, T> Set<P, T> {
-    fn len(&self) -> u64 {
-        self.groups.iter().map(|group| group.tests.len() as u64).sum()
-    }
-
     /// Runs the tests of the groups that are `ours`, skips the others. `holds` says whether a test has its answer; what
     /// it fails with, no test's answer, ends the run.
     pub(super) fn run(
@@ -132,18 +72,5 @@ impl Expected {
             Expected::Invalid => !accepted,
             Expected::Acceptable => true,
         }
-    }
-}
-
-impl<'de> Deserialize<'de> for Hex {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let digit = |c: u8| (c as char).to_digit(16).map(|digit| digit as u8);
-        let byte = |pair: &[u8]| match pair {
-            &[high, low] => Some(digit(high)? << 4 | digit(low)?),
-            _ => None,
-        };
-        let bytes: Option<Vec<u8>> = text.as_bytes().chunks(2).map(byte).collect();
-        bytes.map(Hex).ok_or_else(|| D::Error::custom("a value is not whole bytes in hex"))
     }
 }

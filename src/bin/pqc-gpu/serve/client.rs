@@ -13,9 +13,10 @@ use pqc_gpu_driver::{
     device::Device,
     identity::KeyId,
     transfer::{Destination, Transfer},
-    transport::{self, Blocking, Limits, Receiver, Sender},
+    transport::{self, Blocking, Limits, PIECE_BYTES, Receiver, Sender},
 };
 
+use super::memory::Memory;
 use crate::timed::{Deadline, Timed};
 
 /// A peer may take a second for every so many bytes of a record.
@@ -31,6 +32,13 @@ pub(super) struct Terms {
     pub(super) limits: Limits,
     pub(super) idle: Duration,
     pub(super) update_key_every: Option<u64>,
+    /// What all clients' large tensors share.
+    pub(super) memory: Memory,
+}
+
+/// The device's memory for a tensor with a sealed body of this length: as it came, opened, and sealed again.
+pub(super) fn device_bytes(sealed: u64) -> u64 {
+    sealed.saturating_mul(3)
 }
 
 /// What became of a client.
@@ -56,12 +64,15 @@ pub(super) async fn serve<D: Device>(
 ) -> Result<(), Error> {
     let timed = Timed::new(Arc::clone(stream), Arc::clone(deadline));
     let session = transport::accept(&mut Blocking(timed.clone()), config).await?;
-    served.peer = Some(session.peer().key_id());
+    // Without a place it is no client, whoever it is.
     if !opened() {
         return Err(Error::Limit("all clients' places are taken"));
     }
+    served.peer = Some(session.peer().key_id());
     let mut receiver = Receiver::new(&session, Blocking(timed.clone()), terms.limits);
     let mut sender = Sender::new(&session, Blocking(timed));
+    // Before the transfer, so that it is dropped behind it: memory counts until it is free.
+    let mut held = None;
     let mut transfer = Transfer::new(device);
     let time_for = |bytes: u64| terms.idle + Duration::from_secs(bytes.div_ceil(SLOWEST_BYTES_A_SECOND));
     let mut closed = false;
@@ -75,6 +86,12 @@ pub(super) async fn serve<D: Device>(
             deadline.set(terms.idle);
             match receiver.next().await {
                 Ok(Some(incoming)) => {
+                    // Only the first of a group can be larger than the receiver's buffer: the others lay there whole. So nobody waits
+                    // who holds some already.
+                    if incoming.body_bytes() > PIECE_BYTES as u64 {
+                        deadline.set(terms.idle);
+                        held = Some(terms.memory.take(device_bytes(incoming.body_bytes()), deadline)?);
+                    }
                     deadline.set(time_for(incoming.body_bytes()));
                     incoming.open_onto(&mut transfer, Destination::Owned).await?;
                     queued += 1;
@@ -98,6 +115,7 @@ pub(super) async fn serve<D: Device>(
             served.tensors += 1;
             served.bytes += bytes;
         }
+        drop(held.take());
     }
     if closed {
         receiver.check_nothing_follows()?;
