@@ -110,7 +110,10 @@ impl WgpuDevice {
             unified_memory: software || adapter.device_type == wgpu::DeviceType::IntegratedGpu,
             max_buffer_bytes: limits.max_buffer_size,
             max_binding_bytes: limits.max_storage_buffer_binding_size.min(MAX_BINDING_BYTES) / 16 * 16,
-            binding_alignment: u64::from(limits.min_storage_buffer_offset_alignment).max(16),
+            // Key contexts are bound as uniform buffers.
+            binding_alignment: u64::from(limits.min_storage_buffer_offset_alignment)
+                .max(u64::from(limits.min_uniform_buffer_offset_alignment))
+                .max(16),
             slot_bytes: SLOT_BYTES
                 .min(limits.max_buffer_size / (CHUNK_BYTES + TAG_BYTES as u64) * (CHUNK_BYTES + TAG_BYTES as u64)),
             slots: SLOTS,
