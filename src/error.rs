@@ -86,6 +86,10 @@ pub enum Error {
     #[error("kernel module: {0}")]
     KernelModule(#[from] ModuleFailure),
 
+    /// A sealed file that cannot be read, is not believed, or cannot be made. Nothing of what failed was released.
+    #[error("sealed file: {0}")]
+    SealedFile(#[from] SealedFailure),
+
     /// A key file, identity or key that cannot be used.
     #[error("bad identity: {0}")]
     Identity(&'static str),
@@ -218,4 +222,68 @@ pub enum ModuleFailure {
     /// The module's signature is not shown to be by the certificate's key. Do not load the module.
     #[error("not verified: {0}")]
     NotVerified(String),
+}
+
+/// Why a sealed model file (docs/sealed-format.md) cannot be read, is not believed, or cannot be made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SealedFailure {
+    /// Not the one form of docs/sealed-format.md.
+    #[error("malformed: {0}")]
+    Malformed(&'static str),
+    /// A version of the format other than 1.
+    #[error("version {0} of the format is not read here (only 1 is)")]
+    Version(u8),
+    /// Longer or shorter than its manifest says: cut off, or something was appended.
+    #[error("the file has {found} bytes where its manifest says {expected}; fetch it again")]
+    Length {
+        /// What follows from the manifest.
+        expected: u64,
+        /// What the source has.
+        found: u64,
+    },
+    /// The publisher's signature over the manifest does not verify.
+    #[error("the publisher's ML-DSA-65 signature over the manifest is wrong; do not use the file")]
+    Signature,
+    /// The manifest is signed, but by a publisher whom the trust policy does not accept.
+    #[error("publisher {0} is not trusted; pin the publisher's public key if it should be")]
+    Untrusted(KeyId),
+    /// The publisher's release is below the minimum that was asked for.
+    #[error("release {found} is older than the minimum {minimum}; fetch the current release")]
+    Release {
+        /// The manifest's.
+        found: u64,
+        /// What the opener demanded.
+        minimum: u64,
+    },
+    /// The identity's key is not among the recipients.
+    #[error("the file is not sealed for recipient {0}; ask the publisher or a recipient to add it (rewrap)")]
+    NotARecipient(String),
+    /// The file key wrapped for this identity does not open: altered, or for another manifest.
+    #[error("the file key wrapped for this identity does not open; the recipients' part was altered")]
+    Unwrap,
+    /// The recipients' MAC does not verify: recipients were added, removed or exchanged by somebody without the file key.
+    #[error("the recipients' MAC is wrong: recipients were altered by somebody without the file key")]
+    Recipients,
+    /// A tensor's commitment is not that of the key it has to be sealed under.
+    #[error("tensor {0} is not sealed under this file's key: its commitment is wrong")]
+    Commitment(u32),
+    /// A tensor's ciphertext is not what was sealed: a chunk's tag is wrong.
+    #[error("tensor {0} was altered: a chunk's tag is wrong")]
+    Ciphertext(u32),
+    /// A tensor's ciphertext is not what the publisher signed, whether or not its tags verify.
+    #[error("tensor {0} is not what the publisher signed: its root is wrong; do not use the file")]
+    Root(u32),
+    /// Bytes between the parts of the file that are not zero.
+    #[error("bytes that must be zero at offset {0} are not")]
+    Padding(u64),
+    /// The source of the file's bytes failed. What was read and verified before stays good; try again from there.
+    #[error("cannot be read: {0}")]
+    Read(String),
+    /// The output failed.
+    #[error("cannot be written: {0}")]
+    Write(String),
+    /// The model to seal is not one that can be.
+    #[error("cannot be sealed: {0}")]
+    Model(String),
 }

@@ -59,6 +59,11 @@ impl Identity {
         &self.public.signing_key
     }
 
+    /// d ‖ z of the ML-KEM-768 key, for HPKE, which takes no other form of it.
+    pub(crate) fn kem_seed(&self) -> &Zeroizing<[u8; 64]> {
+        &self.kem_seed
+    }
+
     /// Signs with pure ML-DSA-65, hedged, empty context (FIPS 204, algorithm 2).
     ///
     /// Callers separate domains within `message`.

@@ -4,12 +4,23 @@
 #[cfg(not(target_arch = "wasm32"))]
 pub trait MaybeSend: Send {}
 #[cfg(not(target_arch = "wasm32"))]
-impl<T: Send> MaybeSend for T {}
+impl<T: Send + ?Sized> MaybeSend for T {}
 /// What crosses between threads natively must be `Send`; in a browser's WebGPU nothing is, and nothing crosses.
 #[cfg(target_arch = "wasm32")]
 pub trait MaybeSend {}
 #[cfg(target_arch = "wasm32")]
-impl<T> MaybeSend for T {}
+impl<T: ?Sized> MaybeSend for T {}
+
+/// What several threads look at natively must be `Sync`.
+#[cfg(not(target_arch = "wasm32"))]
+pub trait MaybeSync: Sync {}
+#[cfg(not(target_arch = "wasm32"))]
+impl<T: Sync + ?Sized> MaybeSync for T {}
+/// What several threads look at natively must be `Sync`.
+#[cfg(target_arch = "wasm32")]
+pub trait MaybeSync {}
+#[cfg(target_arch = "wasm32")]
+impl<T: ?Sized> MaybeSync for T {}
 
 /// Fewer chunks than this are sealed or opened by one thread: waking another took longer than it saved at 1 MiB, and
 /// paid at 4 MiB (docs/measurements.md).
@@ -57,6 +68,16 @@ pub(crate) fn sum(pieces: &[u8], piece: usize, work: impl Fn(usize, &[u8]) -> u3
         return pieces.enumerate().map(|(i, piece)| work(i, piece)).sum();
     }
     pieces.chunks(piece).enumerate().map(|(i, piece)| work(i, piece)).sum()
+}
+
+/// Gives what `work` makes of each piece, in order; the last piece may be shorter.
+pub(crate) fn map<T: Send>(pieces: &[u8], piece: usize, work: impl Fn(&[u8]) -> T + Sync) -> Vec<T> {
+    #[cfg(not(target_arch = "wasm32"))]
+    if pieces.len() / piece >= LEAST_SHARE && threads() > 1 {
+        use rayon::prelude::*;
+        return pieces.par_chunks(piece).map(&work).collect();
+    }
+    pieces.chunks(piece).map(work).collect()
 }
 
 /// Runs `work` on each item, each perhaps on a thread of its own. Gives the first error there was.

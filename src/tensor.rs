@@ -223,18 +223,22 @@ impl TensorMetadata {
         if bytes.len() > MAX_METADATA_BYTES {
             return Err(Error::Metadata("longer than 4096 bytes"));
         }
-        let metadata = Self::decode_lenient(bytes).map_err(|e| match e {
-            DecodeError::Metadata(error) => error,
-            DecodeError::Cbor => Error::Metadata("not the CBOR map {1: id, 2: name, 3: type, 4: shape}"),
-        })?;
+        let metadata = Self::decode_next(&mut minicbor::Decoder::new(bytes))?;
         if metadata.encode() != bytes {
             return Err(Error::Metadata("not in canonical form"));
         }
         Ok(metadata)
     }
 
-    fn decode_lenient(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let mut input = minicbor::Decoder::new(bytes);
+    /// Reads metadata that stands within other CBOR, in whatever form: the caller compares encodings.
+    pub(crate) fn decode_next(input: &mut minicbor::Decoder<'_>) -> Result<Self> {
+        Self::decode_lenient(input).map_err(|e| match e {
+            DecodeError::Metadata(error) => error,
+            DecodeError::Cbor => Error::Metadata("not the CBOR map {1: id, 2: name, 3: type, 4: shape}"),
+        })
+    }
+
+    fn decode_lenient(input: &mut minicbor::Decoder<'_>) -> Result<Self, DecodeError> {
         expect(input.map()? == Some(4))?;
         expect(input.u8()? == 1)?;
         let tensor_id = input.str()?;

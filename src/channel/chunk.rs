@@ -70,7 +70,8 @@ impl ChunkRange {
 pub(crate) struct BodyKey<'a> {
     pub(crate) aead: &'a AeadKey,
     pub(crate) nonce: [u8; NONCE_BYTES],
-    pub(crate) aad: &'a [u8; 32],
+    /// A record's is 32 bytes, a sealed file's is empty.
+    pub(crate) aad: &'a [u8],
 }
 
 impl BodyKey<'_> {

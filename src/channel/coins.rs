@@ -39,13 +39,13 @@ impl DeviceCoins {
 
 /// Where the signature's rnd comes from (FIPS 204, algorithm 2): from within the signer, or, in tests, from outside.
 #[derive(Default)]
-pub(super) struct Hedge {
+pub(crate) struct Hedge {
     #[cfg(any(test, feature = "conformance"))]
-    pub(super) known: Option<Zeroizing<[u8; 32]>>,
+    pub(crate) known: Option<Zeroizing<[u8; 32]>>,
 }
 
 impl Hedge {
-    pub(super) fn sign(&self, identity: &Identity, message: &[u8]) -> Result<[u8; SIGNATURE_BYTES]> {
+    pub(crate) fn sign(&self, identity: &Identity, message: &[u8]) -> Result<[u8; SIGNATURE_BYTES]> {
         #[cfg(any(test, feature = "conformance"))]
         if let Some(rnd) = &self.known {
             return Ok(identity.sign_with_known_rnd(message, rnd));
@@ -54,7 +54,8 @@ impl Hedge {
     }
 }
 
-fn system<const N: usize>() -> Result<Zeroizing<[u8; N]>> {
+/// Fresh bytes from the operating system.
+pub(crate) fn system<const N: usize>() -> Result<Zeroizing<[u8; N]>> {
     let mut coins = Zeroizing::new([0; N]);
     getrandom::fill(&mut coins[..]).map_err(|_| Error::Random)?;
     Ok(coins)

@@ -7,7 +7,7 @@
 
 pub mod chunk;
 pub mod clock;
-mod coins;
+pub(crate) mod coins;
 pub mod handshake;
 #[cfg(any(test, feature = "conformance"))]
 pub mod hazmat;

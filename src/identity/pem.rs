@@ -74,13 +74,7 @@ impl PublicIdentity {
             let spki = SubjectPublicKeyInfoRef::from_der(der.as_bytes()).map_err(|_| NOT_A_KEY)?;
             match spki.algorithm.oid {
                 ML_DSA_65 if signing.is_none() => signing = Some(PublicKey::from_spki(der.as_bytes())?),
-                ML_KEM_768 if kem.is_none() => {
-                    let key = ml_kem::ml_kem_768::EncapsulationKey::from_public_key_der(der.as_bytes())
-                        .map_err(|_| NOT_A_KEY)?;
-                    let mut bytes = Box::new([0; ENCAPSULATION_KEY_BYTES]);
-                    bytes.copy_from_slice(&ml_kem::kem::KeyExport::to_bytes(&key));
-                    kem = Some(bytes);
-                }
+                ML_KEM_768 if kem.is_none() => kem = Some(encapsulation_key_from_spki(der.as_bytes())?),
                 _ => return Err(UNEXPECTED_BLOCK),
             }
         }
@@ -89,6 +83,23 @@ impl PublicIdentity {
             (None, _) => Err(Error::Identity("the file has no ML-DSA-65 public key")),
             (_, None) => Err(Error::Identity("the file has no ML-KEM-768 public key")),
         }
+    }
+}
+
+impl PublicIdentity {
+    /// Reads the ML-KEM-768 SPKI block of a .pub.pem file; blocks of other algorithms beside it are passed over.
+    pub(crate) fn encapsulation_key_from_pem(text: &str) -> Result<Box<[u8; ENCAPSULATION_KEY_BYTES]>> {
+        for block in pem_blocks(text)? {
+            let (label, der) = decode_block(block)?;
+            if label != "PUBLIC KEY" {
+                return Err(Error::Identity("a block other than PUBLIC KEY; give the .pub.pem file"));
+            }
+            let spki = SubjectPublicKeyInfoRef::from_der(der.as_bytes()).map_err(|_| NOT_A_KEY)?;
+            if spki.algorithm.oid == ML_KEM_768 {
+                return encapsulation_key_from_spki(der.as_bytes());
+            }
+        }
+        Err(Error::Identity("the file has no ML-KEM-768 public key"))
     }
 }
 
@@ -119,6 +130,13 @@ const ML_KEM_768: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.10
 const ENCODING: Error = Error::Identity("the key could not be encoded");
 const NOT_A_KEY: Error = Error::Identity("a PEM block does not hold a well-formed key");
 const UNEXPECTED_BLOCK: Error = Error::Identity("a key of another algorithm, or one more key than expected");
+
+fn encapsulation_key_from_spki(der: &[u8]) -> Result<Box<[u8; ENCAPSULATION_KEY_BYTES]>> {
+    let key = ml_kem::ml_kem_768::EncapsulationKey::from_public_key_der(der).map_err(|_| NOT_A_KEY)?;
+    let mut bytes = Box::new([0; ENCAPSULATION_KEY_BYTES]);
+    bytes.copy_from_slice(&ml_kem::kem::KeyExport::to_bytes(&key));
+    Ok(bytes)
+}
 
 type Seeds = (Option<Zeroizing<[u8; 32]>>, Option<Zeroizing<[u8; 64]>>);
 
