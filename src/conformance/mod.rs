@@ -6,6 +6,7 @@
 
 mod awkward;
 pub mod bodies;
+pub mod digests;
 pub mod launches;
 pub mod memory;
 pub mod ops;
@@ -40,6 +41,7 @@ macro_rules! conformance {
             ops: casts_of_every_short_value casts_of_binary32 casts_of_any_shape dequantized_blocks dequantized_channels
                  results_are_sealed impossible_casts_are_refused,
             orders: permutes_in_every_order transposes slices impossible_orders_are_refused,
+            digests: leaves_of_any_length roots_of_any_number_of_chunks roots_are_compared_whole impossible_digests_are_refused,
             launches: copies_of_parts channels_of_parts impossible_launches_are_refused
         );
     };
