@@ -12,6 +12,7 @@ pub mod memory;
 pub mod ops;
 pub mod orders;
 pub mod records;
+pub mod sealed;
 
 pub use awkward::Awkward;
 
@@ -38,6 +39,8 @@ macro_rules! conformance {
             records: boundary_records split_bodies many_in_flight one_bad_tensor_in_a_batch last_chunk_of_a_large_tensor
                      callers_buffers source_changed_after_copy abandoned_tensors arrivals rekeying carried_ciphertext
                      launches_are_counted,
+            sealed: boundary_bodies roots_over_many_chunks recipients_cannot_alter altered_sealed_bodies each_for_itself
+                    rows_of_a_tensor sealed_arrivals many_small_bodies,
             ops: casts_of_every_short_value casts_of_binary32 casts_of_any_shape dequantized_blocks dequantized_channels
                  results_are_sealed impossible_casts_are_refused,
             orders: permutes_in_every_order transposes slices impossible_orders_are_refused,

@@ -4,8 +4,10 @@ mod body;
 pub mod cobblestone;
 #[cfg(not(target_arch = "wasm32"))]
 mod map;
+mod part;
 pub mod tree;
 
 pub use body::{Roots, SealedBody};
 #[cfg(not(target_arch = "wasm32"))]
 pub use map::MappedFile;
+pub use part::SealedPart;
