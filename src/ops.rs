@@ -37,4 +37,4 @@ mod work;
 
 pub use linear::{Quantization, cast, dequantize};
 pub use strided::{MAX_ELEMENTS, MAX_RANK, permute, slice, transpose};
-pub use tensor::DeviceTensor;
+pub use tensor::{DeviceTensor, Origin};

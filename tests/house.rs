@@ -31,7 +31,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     ("transport", &["error", "tensor", "channel", "device", "transfer"]),
     ("wasm", &["error", "tensor", "identity", "attest", "channel", "sealed", "kernel", "device", "ops", "transfer"]),
-    ("conformance", &["error", "tensor", "channel", "establish", "kernel", "device", "transfer", "ops"]),
+    ("conformance", &["error", "tensor", "channel", "sealed", "establish", "kernel", "device", "transfer", "ops"]),
     ("attacks", &[]), // documentation tests only
 ];
 

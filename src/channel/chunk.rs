@@ -39,6 +39,12 @@ impl ChunkRange {
         ChunkRange { first: 0, count: chunk_count(body_bytes), body_bytes }
     }
 
+    /// The chunks of such a body that hold these of its bytes; the one at which they start where there are none.
+    pub(crate) fn covering(body_bytes: u64, bytes: &Range<u64>) -> Self {
+        let (first, end) = (bytes.start / CHUNK_BYTES, bytes.end.div_ceil(CHUNK_BYTES));
+        ChunkRange { first: first as u32, count: end.saturating_sub(first).max(1) as u32, body_bytes }
+    }
+
     /// Cuts off the first `count` chunks (or all there are).
     pub(crate) fn take(&mut self, count: u32) -> Self {
         let taken = ChunkRange { count: count.min(self.count), ..self.clone() };

@@ -6,11 +6,13 @@
 
 mod awkward;
 pub mod bodies;
+pub mod digests;
 pub mod launches;
 pub mod memory;
 pub mod ops;
 pub mod orders;
 pub mod records;
+pub mod sealed;
 
 pub use awkward::Awkward;
 
@@ -37,9 +39,12 @@ macro_rules! conformance {
             records: boundary_records split_bodies many_in_flight one_bad_tensor_in_a_batch last_chunk_of_a_large_tensor
                      callers_buffers source_changed_after_copy abandoned_tensors arrivals rekeying carried_ciphertext
                      launches_are_counted,
+            sealed: boundary_bodies roots_over_many_chunks recipients_cannot_alter altered_sealed_bodies each_for_itself
+                    rows_of_a_tensor sealed_arrivals many_small_bodies,
             ops: casts_of_every_short_value casts_of_binary32 casts_of_any_shape dequantized_blocks dequantized_channels
                  results_are_sealed impossible_casts_are_refused,
             orders: permutes_in_every_order transposes slices impossible_orders_are_refused,
+            digests: leaves_of_any_length roots_of_any_number_of_chunks roots_are_compared_whole impossible_digests_are_refused,
             launches: copies_of_parts channels_of_parts impossible_launches_are_refused
         );
     };

@@ -6,7 +6,7 @@ use crate::{
     device::Device,
     establish_channel,
     kernel::{BlockFormat, Element, twin},
-    ops::{self, DeviceTensor, Quantization},
+    ops::{self, DeviceTensor, Origin, Quantization},
     transfer::Transfer,
 };
 
@@ -248,7 +248,7 @@ pub(super) async fn tensor<D: Device>(device: &D, dtype: DType, shape: &[u64], v
     // What follows the tensor in its buffer is none of its elements.
     let buffer = device.alloc(offset + metadata.size_bytes() + 64).expect("allocates");
     write(device, &buffer, offset, &[values, &[0xa5; 60]].concat()).await;
-    DeviceTensor::new(metadata, buffer, offset)
+    DeviceTensor::new(metadata, buffer, offset, Origin::Peer)
 }
 
 pub(super) async fn random_tensor<D: Device>(

@@ -271,7 +271,7 @@ fn deliver(host: &ChannelSession, guest: &ChannelSession, plaintext: &[u8]) -> (
     (guest.reserve(header, encoded).expect("is next"), body.to_vec())
 }
 
-fn source<S: Slot>(body: &[u8]) -> impl FnMut(core::ops::Range<u64>, &mut S) -> crate::Result<()> {
+pub(super) fn source<S: Slot>(body: &[u8]) -> impl FnMut(core::ops::Range<u64>, &mut S) -> crate::Result<()> {
     |range, slot| {
         // In two parts, as two threads would.
         let bytes = &body[range.start as usize..range.end as usize];
@@ -292,7 +292,7 @@ async fn queue_into<D: Device>(
     transfer.begin_open(pending, Destination::Buffer(buffer, offset), source(body)).await.expect("queues");
 }
 
-async fn bytes_of<D: Device>(device: &D, tensor: &DeviceTensor<&D>) -> Vec<u8> {
+pub(super) async fn bytes_of<D: Device>(device: &D, tensor: &DeviceTensor<&D>) -> Vec<u8> {
     let range = tensor.offset()..tensor.offset() + tensor.metadata().size_bytes();
     read(device, tensor.buffer(), range).await
 }

@@ -19,6 +19,12 @@ pub enum Text {
     Seal,
     /// The second half of [`super::Kernel::Seal`]: tags over the ciphertext that the first wrote.
     Tag,
+    /// Of [`super::Kernel::HashLeaves`].
+    HashLeaves,
+    /// Of [`super::Kernel::HashNodes`].
+    HashNodes,
+    /// Of [`super::Kernel::CompareRoot`].
+    CompareRoot,
 }
 
 macro_rules! files {
@@ -27,8 +33,17 @@ macro_rules! files {
 
 impl Text {
     /// Every kernel.
-    pub const ALL: &'static [Text] =
-        &[Text::ExpandKey, Text::Verify, Text::Finalize, Text::Open, Text::Seal, Text::Tag];
+    pub const ALL: &'static [Text] = &[
+        Text::ExpandKey,
+        Text::Verify,
+        Text::Finalize,
+        Text::Open,
+        Text::Seal,
+        Text::Tag,
+        Text::HashLeaves,
+        Text::HashNodes,
+        Text::CompareRoot,
+    ];
 
     /// The name of its file and entry point.
     pub const fn name(self) -> &'static str {
@@ -39,6 +54,9 @@ impl Text {
             Text::Open => "open",
             Text::Seal => "seal",
             Text::Tag => "tag",
+            Text::HashLeaves => "hash_leaves",
+            Text::HashNodes => "hash_nodes",
+            Text::CompareRoot => "compare_root",
         }
     }
 
@@ -54,6 +72,9 @@ impl Text {
             Text::Finalize => files!("finalize.cu"),
             Text::Open => bitslice() + &files!("open.cu"),
             Text::Seal => bitslice() + &files!("seal.cu"),
+            Text::HashLeaves => files!("shared/keccak.h", "hash_leaves.cu"),
+            Text::HashNodes => files!("shared/keccak.h", "hash_nodes.cu"),
+            Text::CompareRoot => files!("shared/keccak.h", "compare_root.cu"),
             Text::Tag => planes() + &files!("shared/ghash.h", "shared/chunk_tag.h", "tag.cu"),
         };
         common + &rest
@@ -62,17 +83,19 @@ impl Text {
     /// Threads of a block.
     pub const fn threads(self) -> u32 {
         match self {
-            Text::ExpandKey => 64,
+            Text::ExpandKey | Text::HashLeaves | Text::HashNodes => 64,
             Text::Verify | Text::Tag => 256,
-            Text::Finalize => 1,
+            Text::Finalize | Text::CompareRoot => 1,
             Text::Open | Text::Seal => 128,
         }
     }
 
-    /// Blocks of threads for so many bound chunks.
+    /// Blocks of threads for so many bound chunks; of [`Text::HashNodes`], for so many nodes.
     pub const fn blocks(self, chunks: u32) -> u32 {
         match self {
-            Text::ExpandKey | Text::Finalize => 1,
+            Text::ExpandKey | Text::Finalize | Text::CompareRoot => 1,
+            Text::HashLeaves => chunks.div_ceil(64),
+            Text::HashNodes => chunks.div_ceil(super::digest::GROUP_NODES),
             Text::Verify | Text::Tag => chunks.div_ceil(8),
             Text::Open | Text::Seal => chunks.div_ceil(4),
         }

@@ -9,6 +9,11 @@
 //!    chunk count, at least 1, H is not zero and the key context bears its stamp;
 //! 3. [`Kernel::Open`] decrypts where the verdict is the token, and writes zeros elsewhere.
 //!
+//! Where a body has a root over its chunks (docs/sealed-format.md, "Roots"), three more come before [`Kernel::Finalize`], over the same
+//! copy of the ciphertext: [`Kernel::HashLeaves`], [`Kernel::HashNodes`] until one node is left, and [`Kernel::CompareRoot`], which
+//! adds 1 to the counter where the root is the signed one. Finalize then expects one more than there are chunks: no chunk can stand
+//! in for the root, because each is counted at most once.
+//!
 //! Every kernel is constant-time: no address, branch or loop bound depends on a key, plaintext or hash state.
 //!
 //! After the open, tensors are handled where they lie: cast, dequantized, copied by strides. The kernels that do so read the
@@ -16,6 +21,7 @@
 
 #[cfg(any(feature = "cuda", feature = "rocm", feature = "conformance"))]
 pub mod cuda;
+pub mod digest;
 mod operation;
 mod strided;
 #[cfg(any(test, feature = "conformance"))]
@@ -48,6 +54,13 @@ pub enum Kernel {
     /// Seals (SP 800-38D section 7.1): bindings context, AAD, plaintext, body. Writes zeros where the context
     /// does not bear its stamp.
     Seal,
+    /// The leaves of a tree over chunks (docs/sealed-format.md, "Roots"): bindings body, nodes (32 bytes a chunk).
+    HashLeaves,
+    /// Seven of its levels: bindings nodes, the nodes above, one for each [`digest::GROUP_NODES`] or what is left. [`Params::chunks`] says how
+    /// many nodes are bound.
+    HashNodes,
+    /// Adds 1 to a body's counter where its root is the one that [`digest::RootCheck`] says: bindings top node, verdicts.
+    CompareRoot,
     /// Converts elements ([`Operation::CastElements`]): bindings input, output.
     CastElements,
     /// Blocks of quantized elements to binary32 ([`Operation::DequantizeBlocks`]): bindings input, output.
@@ -76,6 +89,9 @@ impl Kernel {
         Kernel::Finalize,
         Kernel::Open,
         Kernel::Seal,
+        Kernel::HashLeaves,
+        Kernel::HashNodes,
+        Kernel::CompareRoot,
         Kernel::CastElements,
         Kernel::DequantizeBlocks,
         Kernel::DequantizeChannels,
@@ -90,6 +106,9 @@ impl Kernel {
             Kernel::Finalize => "finalize",
             Kernel::Open => "open",
             Kernel::Seal => "seal",
+            Kernel::HashLeaves => "hash_leaves",
+            Kernel::HashNodes => "hash_nodes",
+            Kernel::CompareRoot => "compare_root",
             Kernel::CastElements => "cast_elements",
             Kernel::DequantizeBlocks => "dequantize_blocks",
             Kernel::DequantizeChannels => "dequantize_channels",
@@ -106,6 +125,7 @@ impl Kernel {
             Kernel::Finalize => &[Read, Write],
             Kernel::Open => &[Read, Read, Read, Write],
             Kernel::Seal | Kernel::DequantizeChannels => &[Read, Read, Read, Write],
+            Kernel::HashLeaves | Kernel::HashNodes | Kernel::CompareRoot => &[Read, Write],
             Kernel::CastElements | Kernel::DequantizeBlocks | Kernel::StridedCopy => &[Read, Write],
         }
     }
@@ -130,7 +150,7 @@ pub struct Params {
     pub aad_bytes: u32,
     /// Which verdict of the bound verdicts is meant.
     pub verdict: u32,
-    /// Finalize: the body's chunk count.
+    /// Finalize: the body's chunk count, and one more where its root is compared.
     pub expected: u32,
     /// Finalize writes it and Open compares with it. Random, never zero.
     pub token: u32,
@@ -192,6 +212,6 @@ impl Params {
     }
 }
 
-/// A verdict in device memory: a counter of verified chunks, then the verdict word; both 32 bits, little-endian,
+/// A verdict in device memory: a counter of verified chunks, and of the root, then the verdict word; both 32 bits, little-endian,
 /// zero at the start. Zero is failure.
 pub const VERDICT_BYTES: u64 = 8;

@@ -21,6 +21,12 @@ pub enum Shader {
     Tag,
     /// Zeros over memory.
     Wipe,
+    /// Of [`super::Kernel::HashLeaves`].
+    HashLeaves,
+    /// Of [`super::Kernel::HashNodes`].
+    HashNodes,
+    /// Of [`super::Kernel::CompareRoot`].
+    CompareRoot,
     /// Of [`super::Kernel::CastElements`].
     CastElements,
     /// Of [`super::Kernel::DequantizeBlocks`].
@@ -98,6 +104,9 @@ impl Shader {
         Shader::Seal(Plaintext::Words),
         Shader::Tag,
         Shader::Wipe,
+        Shader::HashLeaves,
+        Shader::HashNodes,
+        Shader::CompareRoot,
         Shader::CastElements,
         Shader::DequantizeBlocks,
         Shader::DequantizeChannels,
@@ -119,6 +128,9 @@ impl Shader {
             Shader::Seal(_) => "seal",
             Shader::Tag => "tag",
             Shader::Wipe => "wipe",
+            Shader::HashLeaves => "hash_leaves",
+            Shader::HashNodes => "hash_nodes",
+            Shader::CompareRoot => "compare_root",
             Shader::CastElements => "cast_elements",
             Shader::DequantizeBlocks => "dequantize_blocks",
             Shader::DequantizeChannels => "dequantize_channels",
@@ -171,7 +183,10 @@ impl Shader {
             }
             Shader::Tag => chunk_tag() + &files!("shared/usable", "tag"),
             Shader::Wipe => files!("wipe"),
+            Shader::HashLeaves => files!("shared/keccak", "hash_leaves"),
+            Shader::HashNodes => files!("shared/keccak", "hash_nodes"),
             // These have parameters of their own.
+            Shader::CompareRoot => return files!("shared/keccak", "compare_root"),
             Shader::CastElements => {
                 return files!("shared/place", "shared/bits", "shared/halves", "ops/cast_elements");
             }
@@ -209,15 +224,18 @@ impl Shader {
             Shader::Tag => &[(0, Uniform), (1, Read), (3, Write)],
             Shader::Wipe => &[(0, Write)],
             Shader::DequantizeChannels => &[(0, Read), (1, Read), (2, Read), (3, Write)],
+            Shader::HashLeaves | Shader::HashNodes | Shader::CompareRoot => &[(0, Read), (1, Write)],
             Shader::CastElements | Shader::DequantizeBlocks | Shader::StridedCopy => &[(0, Read), (1, Write)],
         }
     }
 
-    /// How many workgroups it takes for so many bound chunks; for [`Shader::Wipe`], for so many bytes; for those of tensor kernels,
+    /// How many workgroups it takes for so many bound chunks; for [`Shader::HashNodes`], for so many nodes; for [`Shader::Wipe`], for so many bytes; for those of tensor kernels,
     /// for so many words of output.
     pub const fn workgroups(self, units: u32) -> u32 {
         match self {
-            Shader::ExpandKey | Shader::Finalize => 1,
+            Shader::ExpandKey | Shader::Finalize | Shader::CompareRoot => 1,
+            Shader::HashLeaves => units.div_ceil(64),
+            Shader::HashNodes => units.div_ceil(super::digest::GROUP_NODES),
             Shader::Verify | Shader::Tag => units.div_ceil(8),
             Shader::Open(_) | Shader::Seal(_) => units.div_ceil(2),
             Shader::CastElements | Shader::DequantizeBlocks | Shader::DequantizeChannels | Shader::StridedCopy => {

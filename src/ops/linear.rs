@@ -35,7 +35,7 @@ pub async fn cast<D: Device>(device: &D, tensor: &DeviceTensor<D>, dtype: DType)
         (Some(from), Some(to)) => (from, to, metadata.size_bytes() / u64::from(from.bytes())),
         _ => return Err(Error::Usage("elements are cast between F32, F16, BF16, I8 and U8 alone")),
     };
-    let mut work = Work::new(device, metadata, dtype, metadata.shape().clone())?;
+    let mut work = Work::new(device, tensor, dtype, metadata.shape().clone())?;
     let (from_bytes, to_bytes) = (u64::from(from.bytes()), u64::from(to.bytes()));
     for Range { start, end } in parts(count, units_a_launch(device, from_bytes.max(to_bytes))?) {
         let operation = Operation::CastElements { count: (end - start) as u32, from, to };
@@ -96,7 +96,7 @@ async fn blocks<D: Device>(device: &D, tensor: &DeviceTensor<D>, format: BlockFo
     let last =
         last.ok_or(Error::Usage("the last extent must be a whole number of blocks: 34 bytes in Q8_0, 18 in Q4_0"))?;
     *last = *last / block_bytes * u64::from(BlockFormat::ELEMENTS);
-    let mut work = Work::new(device, metadata, DType::F32, extents.into())?;
+    let mut work = Work::new(device, tensor, DType::F32, extents.into())?;
     let made_bytes = 4 * u64::from(BlockFormat::ELEMENTS);
     for Range { start, end } in parts(metadata.size_bytes() / block_bytes, units_a_launch(device, made_bytes)?) {
         let operation = Operation::DequantizeBlocks { blocks: (end - start) as u32, format };
@@ -129,7 +129,8 @@ async fn channels<D: Device>(
     if !zero_points.is_none_or(|zeros| one_each(zeros, metadata.dtype())) {
         return Err(Error::Usage("zero points must be of the tensor's own type, one for each channel"));
     }
-    let mut work = Work::new(device, metadata, DType::F32, metadata.shape().clone())?;
+    let mut work = Work::new(device, tensor, DType::F32, metadata.shape().clone())?;
+    [Some(scales), zero_points].into_iter().flatten().for_each(|of| work.also_of(of));
     if metadata.size_bytes() == 0 {
         return work.finish().await;
     }

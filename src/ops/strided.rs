@@ -126,7 +126,7 @@ impl View {
 
 async fn copy<D: Device>(device: &D, tensor: &DeviceTensor<D>, source: &Source, view: View) -> Result<DeviceTensor<D>> {
     let metadata = tensor.metadata();
-    let mut work = Work::new(device, metadata, metadata.dtype(), Shape::from(&view.extents[..]))?;
+    let mut work = Work::new(device, tensor, metadata.dtype(), Shape::from(&view.extents[..]))?;
     let bytes = source.element_bytes;
     let (all, there) = (work_elements(&view), metadata.size_bytes() / bytes);
     let step = units_a_launch(device, bytes)?;

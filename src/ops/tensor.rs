@@ -2,22 +2,48 @@
 
 use crate::{device::Device, tensor::TensorMetadata};
 
+/// Who can have made a tensor's bytes: what stood behind them when they were released.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Origin {
+    /// The peer of the session that it was received in.
+    Peer,
+    /// The publisher of the sealed file that it was opened from: its root was compared.
+    Publisher,
+    /// Any recipient of that file, or the publisher: tags verified, the root was not compared.
+    AnyRecipient,
+}
+
+impl Origin {
+    /// Of what is made of tensors of both.
+    pub(super) fn and(self, other: Origin) -> Origin {
+        if other == Origin::AnyRecipient { other } else { self }
+    }
+}
+
 /// A released tensor in device memory, or what was made of one. Memory of the library's own is erased when the last handle is
 /// gone.
 pub struct DeviceTensor<D: Device> {
     metadata: TensorMetadata,
     buffer: D::Buffer,
     offset: u64,
+    pub(super) origin: Origin,
 }
 
 impl<D: Device> DeviceTensor<D> {
-    pub(crate) fn new(metadata: TensorMetadata, buffer: D::Buffer, offset: u64) -> Self {
-        DeviceTensor { metadata, buffer, offset }
+    pub(crate) fn new(metadata: TensorMetadata, buffer: D::Buffer, offset: u64, origin: Origin) -> Self {
+        DeviceTensor { metadata, buffer, offset, origin }
     }
 
     /// What it is: authenticated where it was opened, else what follows from that.
     pub fn metadata(&self) -> &TensorMetadata {
         &self.metadata
+    }
+
+    /// Who can have made it. Of what was made of tensors, who can have made the first of them, but [`Origin::AnyRecipient`] where one
+    /// of the others has that.
+    pub fn origin(&self) -> Origin {
+        self.origin
     }
 
     /// The buffer it lies in.
@@ -33,12 +59,20 @@ impl<D: Device> DeviceTensor<D> {
 
 impl<D: Device> Clone for DeviceTensor<D> {
     fn clone(&self) -> Self {
-        DeviceTensor { metadata: self.metadata.clone(), buffer: self.buffer.clone(), offset: self.offset }
+        DeviceTensor {
+            metadata: self.metadata.clone(),
+            buffer: self.buffer.clone(),
+            offset: self.offset,
+            origin: self.origin,
+        }
     }
 }
 
 impl<D: Device> core::fmt::Debug for DeviceTensor<D> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("DeviceTensor").field("metadata", &self.metadata).finish_non_exhaustive()
+        f.debug_struct("DeviceTensor")
+            .field("metadata", &self.metadata)
+            .field("origin", &self.origin)
+            .finish_non_exhaustive()
     }
 }

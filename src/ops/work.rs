@@ -22,12 +22,18 @@ pub(super) struct Work<'d, D: Device> {
 
 impl<'d, D: Device> Work<'d, D> {
     /// Takes memory for the result.
-    pub(super) fn new(device: &'d D, of: &TensorMetadata, dtype: DType, shape: Shape) -> Result<Self> {
+    pub(super) fn new(device: &'d D, of: &DeviceTensor<D>, dtype: DType, shape: Shape) -> Result<Self> {
+        let (origin, of) = (of.origin(), of.metadata());
         let metadata = TensorMetadata::new(of.tensor_id(), of.name(), dtype, shape)?;
         // Whole words, and never nothing: that could not be bound.
         let bytes = metadata.size_bytes().max(1).next_multiple_of(16);
-        let output = DeviceTensor::new(metadata, device.alloc(bytes)?, 0);
+        let output = DeviceTensor::new(metadata, device.alloc(bytes)?, 0, origin);
         Ok(Work { device, batch: device.batch(), output })
+    }
+
+    /// Notes that the result is made of another tensor too.
+    pub(super) fn also_of(&mut self, other: &DeviceTensor<D>) {
+        self.output.origin = self.output.origin.and(other.origin());
     }
 
     /// Records a launch that writes a part of the result.

@@ -17,6 +17,7 @@ mod manifest;
 mod map;
 mod model;
 mod open;
+mod part;
 mod plain;
 mod recipients;
 mod restore;
@@ -37,6 +38,7 @@ pub use manifest::{ALIGNMENT, MAX_FILES, MAX_MANIFEST_BYTES, MAX_TENSORS, Manife
 pub use map::MappedFile;
 pub use model::{OpenedTensor, SealedModel};
 pub use open::BodyOpener;
+pub use part::SealedPart;
 pub use plain::PlainModel;
 pub use recipients::{MAX_RECIPIENTS_BYTES, RecipientId, RecipientKey};
 pub use source::{SeekSource, Source};

@@ -7,9 +7,9 @@ pub const NODE_BYTES: usize = 32;
 /// A node of the tree: SHA3-256.
 pub type Node = [u8; NODE_BYTES];
 
-const LEAF: &[u8; 8] = b"pqgtleaf";
-const PARENT: &[u8; 8] = b"pqgtnode";
-const ROOT: &[u8; 8] = b"pqgtroot";
+pub(crate) const LEAF: &[u8; 8] = b"pqgtleaf";
+pub(crate) const PARENT: &[u8; 8] = b"pqgtnode";
+pub(crate) const ROOT: &[u8; 8] = b"pqgtroot";
 
 /// The leaf of a chunk, its tag included.
 pub fn leaf(chunk: &[u8]) -> Node {

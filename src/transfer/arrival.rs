@@ -1,4 +1,4 @@
-//! Records whose bodies come from somewhere that must be waited for: piece by piece, no staging slot held in between.
+//! Bodies that come from somewhere that must be waited for: piece by piece, no staging slot held in between.
 
 use core::ops::Range;
 
@@ -12,8 +12,7 @@ use crate::{
 /// A record on its way to the device. Dropped before [`Arrival::finish`], the record, and with it the session, has failed.
 pub struct Arrival<'t, D: Device> {
     transfer: &'t mut Transfer<D>,
-    begun: Begun<D>,
-    arrived: u64,
+    arriving: Arriving<D>,
 }
 
 impl<D: Device> Transfer<D> {
@@ -24,19 +23,44 @@ impl<D: Device> Transfer<D> {
     pub async fn arrival(&mut self, pending: Pending, destination: Destination<'_, D>) -> Result<Arrival<'_, D>> {
         let begun = self.start_open(pending, destination).await;
         self.queue.give_slots_back(&self.device);
-        Ok(Arrival { begun: begun?, transfer: self, arrived: 0 })
+        Ok(Arrival { arriving: Arriving::new(begun?), transfer: self })
     }
 }
 
 impl<D: Device> Arrival<'_, D> {
     /// How many bytes of the sealed body are still to come.
     pub fn missing_bytes(&self) -> u64 {
-        self.begun.pending.body_bytes() - self.arrived
+        self.arriving.missing_bytes()
     }
 
     /// Copies the next piece of the sealed body to the device. Every piece but the last is a multiple of 16,400 bytes long. After
     /// an error, or where the future was dropped, the piece has not arrived.
     pub async fn push(&mut self, piece: &[u8]) -> Result<()> {
+        self.arriving.push(self.transfer, piece).await
+    }
+
+    /// Queues the opening of what has arrived whole; [`Transfer::settle`] gives the tensor or its error.
+    pub fn finish(self) -> Result<()> {
+        self.arriving.finish(self.transfer)
+    }
+}
+
+/// A body on its way, and how much of it has come.
+pub(super) struct Arriving<D: Device> {
+    begun: Begun<D>,
+    arrived: u64,
+}
+
+impl<D: Device> Arriving<D> {
+    pub(super) fn new(begun: Begun<D>) -> Self {
+        Arriving { begun, arrived: 0 }
+    }
+
+    pub(super) fn missing_bytes(&self) -> u64 {
+        self.begun.spec.sealed_bytes() - self.arrived
+    }
+
+    pub(super) async fn push(&mut self, transfer: &mut Transfer<D>, piece: &[u8]) -> Result<()> {
         let bytes = piece.len() as u64;
         if bytes > self.missing_bytes() {
             return Err(Error::Record("the body's length is not the one announced"));
@@ -44,7 +68,7 @@ impl<D: Device> Arrival<'_, D> {
         if bytes < self.missing_bytes() && !bytes.is_multiple_of(SEALED_CHUNK_BYTES) {
             return Err(Error::Usage("a piece of a body ends at a chunk, unless it is the last"));
         }
-        let Transfer { device, queue, .. } = &mut *self.transfer;
+        let Transfer { device, queue, .. } = transfer;
         let source =
             &mut |range: Range<u64>, slot: &mut D::Slot| fill(slot, &piece[range.start as usize..range.end as usize]);
         let part = self.arrived..self.arrived + bytes;
@@ -55,11 +79,10 @@ impl<D: Device> Arrival<'_, D> {
         Ok(())
     }
 
-    /// Queues the opening of what has arrived whole; [`Transfer::settle`] gives the tensor or its error.
-    pub fn finish(self) -> Result<()> {
+    pub(super) fn finish(self, transfer: &mut Transfer<D>) -> Result<()> {
         if self.missing_bytes() > 0 {
-            return Err(Error::Usage("a record is opened when all of its body has arrived"));
+            return Err(Error::Usage("a body is opened when all of it has arrived"));
         }
-        self.transfer.record_opening(self.begun)
+        transfer.record_opening(self.begun)
     }
 }

@@ -2,11 +2,16 @@
 
 use core::ops::Range;
 
-use super::queue::{Queue, Source};
+use super::{
+    queue::{Queue, Source},
+    tree::Tree,
+};
 use crate::{
     Error, Result,
+    channel::chunk::ChunkRange,
     device::{Binding, Device, Launch, ReadId, Slot, SlotWriter},
     kernel::{CHUNK_BYTES, Kernel, Params, TAG_BYTES, VERDICT_BYTES},
+    sealed::tree::Node,
 };
 
 const TAG: u64 = TAG_BYTES as u64;
@@ -61,26 +66,50 @@ impl<D: Device> KeyContext<D> {
 
 /// The shape of a body.
 #[derive(Clone, Copy)]
-pub(super) struct BodySpec<'a> {
-    pub(super) nonce: [u8; 12],
-    pub(super) aad: &'a [u8],
-    pub(super) plaintext_bytes: u64,
-    /// A multiple of 16.
-    pub(super) chunk_bytes: u32,
+pub(super) struct BodySpec {
+    nonce: [u8; 12],
+    aad_bytes: u32,
+    first_chunk: u32,
+    chunks: u64,
+    plaintext_bytes: u64,
+    chunk_bytes: u32,
 }
 
-impl<'a> BodySpec<'a> {
+impl BodySpec {
+    /// All of a body. `chunk_bytes` is a multiple of 16.
+    pub(super) fn whole(nonce: [u8; 12], aad: &[u8], plaintext_bytes: u64, chunk_bytes: u32) -> Self {
+        let chunks = plaintext_bytes / u64::from(chunk_bytes) + 1;
+        BodySpec { nonce, aad_bytes: aad.len() as u32, first_chunk: 0, chunks, plaintext_bytes, chunk_bytes }
+    }
+
     /// A record's.
-    pub(super) fn record(nonce: &[u8; 12], aad: &'a [u8; 32], plaintext_bytes: u64) -> Self {
-        BodySpec { nonce: *nonce, aad, plaintext_bytes, chunk_bytes: CHUNK_BYTES as u32 }
+    pub(super) fn record(nonce: &[u8; 12], aad: &[u8; 32], plaintext_bytes: u64) -> Self {
+        BodySpec::whole(*nonce, aad, plaintext_bytes, CHUNK_BYTES as u32)
+    }
+
+    /// Chunks of a sealed file's.
+    pub(super) fn sealed(nonce: &[u8; 12], chunks: &ChunkRange) -> Self {
+        let plaintext = chunks.plaintext();
+        BodySpec {
+            nonce: *nonce,
+            aad_bytes: 0,
+            first_chunk: chunks.first,
+            chunks: chunks.count.into(),
+            plaintext_bytes: plaintext.end - plaintext.start,
+            chunk_bytes: CHUNK_BYTES as u32,
+        }
     }
 
     pub(super) fn chunks(&self) -> u64 {
-        self.plaintext_bytes / u64::from(self.chunk_bytes) + 1
+        self.chunks
+    }
+
+    pub(super) fn plaintext_bytes(&self) -> u64 {
+        self.plaintext_bytes
     }
 
     pub(super) fn sealed_bytes(&self) -> u64 {
-        self.plaintext_bytes + self.chunks() * TAG
+        self.plaintext_bytes + self.chunks * TAG
     }
 
     /// The launches a binding limit makes of it.
@@ -97,11 +126,11 @@ impl<'a> BodySpec<'a> {
             let sealed = first * (chunk + TAG)..self.sealed_bytes().min(end * (chunk + TAG));
             let last_bytes = (plaintext.end - (end - 1) * chunk) as u32;
             let params = Params {
-                first_chunk: first as u32,
+                first_chunk: self.first_chunk + first as u32,
                 chunks: (end - first) as u32,
                 chunk_bytes: self.chunk_bytes,
                 last_bytes,
-                aad_bytes: self.aad.len() as u32,
+                aad_bytes: self.aad_bytes,
                 ..Params::default()
             };
             Split { plaintext, sealed, params: params.with_nonce(self.nonce) }
@@ -110,10 +139,11 @@ impl<'a> BodySpec<'a> {
     }
 }
 
-struct Split {
+/// What one launch takes of a body.
+pub(super) struct Split {
     plaintext: Range<u64>,
-    sealed: Range<u64>,
-    params: Params,
+    pub(super) sealed: Range<u64>,
+    pub(super) params: Params,
 }
 
 /// AAD and sealed body in memory that only the device reaches. Two buffers, because a launch that writes the body
@@ -122,24 +152,31 @@ pub(super) struct SealedBuffer<D: Device> {
     aad: D::Buffer,
     aad_bytes: u64,
     body: D::Buffer,
+    /// The root to compare before the verdict, where there is one: over these very bytes.
+    tree: Option<Tree<D>>,
 }
 
 impl<D: Device> SealedBuffer<D> {
-    pub(super) async fn alloc(device: &D, queue: &mut Queue<D>, spec: &BodySpec<'_>) -> Result<Self> {
-        let aad_bytes = spec.aad.len() as u64;
+    pub(super) async fn alloc(device: &D, queue: &mut Queue<D>, spec: &BodySpec, of_aad: &[u8]) -> Result<Self> {
+        let aad_bytes = of_aad.len() as u64;
         let (aad, body) = (alloc_padded(device, aad_bytes)?, device.alloc(spec.sealed_bytes().next_multiple_of(16))?);
-        let source = &mut |range: Range<u64>, slot: &mut D::Slot| {
-            fill(slot, &spec.aad[range.start as usize..range.end as usize])
-        };
+        let source =
+            &mut |range: Range<u64>, slot: &mut D::Slot| fill(slot, &of_aad[range.start as usize..range.end as usize]);
         queue.copy_in(device, &aad, 0, aad_bytes, source).await?;
-        Ok(SealedBuffer { aad, aad_bytes, body })
+        Ok(SealedBuffer { aad, aad_bytes, body, tree: None })
+    }
+
+    /// Demands a root of a body whose spec is all of it.
+    pub(super) fn demand_root(&mut self, device: &D, spec: &BodySpec, root: Node) -> Result<()> {
+        self.tree = Some(Tree::alloc(device, root, spec.chunks)?);
+        Ok(())
     }
 
     pub(super) async fn copy_body_in(
         &self,
         device: &D,
         queue: &mut Queue<D>,
-        spec: &BodySpec<'_>,
+        spec: &BodySpec,
         source: &mut Source<'_, D>,
     ) -> Result<()> {
         queue.copy_in(device, &self.body, 0, spec.sealed_bytes(), source).await
@@ -178,12 +215,12 @@ pub(super) struct VerdictSlot<'a, D: Device> {
     pub(super) token: u32,
 }
 
-/// Records a body's opening: all of it is verified, then judged, then decrypted.
+/// Records a body's opening: all of it is verified and its root compared, where one is demanded, then it is judged, then decrypted.
 pub(super) fn record_open<D: Device>(
     device: &D,
     queue: &mut Queue<D>,
     context: &KeyContext<D>,
-    spec: &BodySpec<'_>,
+    spec: &BodySpec,
     sealed: &SealedBuffer<D>,
     verdict: &VerdictSlot<'_, D>,
     plaintext: (&D::Buffer, u64),
@@ -194,12 +231,15 @@ pub(super) fn record_open<D: Device>(
         verdict: verdict.index,
         token: verdict.token,
         stamp: context.stamp,
-        expected: spec.chunks() as u32,
+        expected: spec.chunks as u32 + u32::from(sealed.tree.is_some()),
         ..params
     };
     for split in &splits {
         let bindings = &[context.binding(), sealed.aad(), sealed.body(&split.sealed), verdicts()];
         queue.launch(device, Launch { kernel: Kernel::Verify, bindings, params: params(split.params) });
+    }
+    if let Some(tree) = &sealed.tree {
+        tree.record(device, queue, &splits, &sealed.body, verdict);
     }
     let bindings = &[context.binding(), verdicts()];
     queue.launch(device, Launch { kernel: Kernel::Finalize, bindings, params: params(Params::default()) });
@@ -217,7 +257,7 @@ pub(super) fn record_seal<D: Device>(
     device: &D,
     queue: &mut Queue<D>,
     context: &KeyContext<D>,
-    spec: &BodySpec<'_>,
+    spec: &BodySpec,
     plaintext: (&D::Buffer, u64),
     sealed: &SealedBuffer<D>,
 ) -> Result<()> {
@@ -259,6 +299,6 @@ pub(super) fn random_word() -> Result<u32> {
     }
 }
 
-fn bind<B>(buffer: &B, range: Range<u64>) -> Binding<'_, B> {
+pub(super) fn bind<B>(buffer: &B, range: Range<u64>) -> Binding<'_, B> {
     Binding { buffer, range }
 }

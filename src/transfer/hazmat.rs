@@ -26,11 +26,11 @@ pub struct BodyParams<'a> {
 }
 
 impl BodyParams<'_> {
-    fn spec(&self, plaintext_bytes: u64) -> Result<BodySpec<'_>> {
+    fn spec(&self, plaintext_bytes: u64) -> Result<BodySpec> {
         if self.chunk_bytes == 0 || !self.chunk_bytes.is_multiple_of(16) {
             return Err(Error::Usage("a chunk is a positive multiple of 16 bytes"));
         }
-        let spec = BodySpec { nonce: self.nonce, aad: self.aad, plaintext_bytes, chunk_bytes: self.chunk_bytes };
+        let spec = BodySpec::whole(self.nonce, self.aad, plaintext_bytes, self.chunk_bytes);
         if spec.chunks() > u64::from(u32::MAX) || u32::try_from(self.aad.len()).is_err() {
             return Err(Error::Usage("chunks and the AAD's bytes are counted in 32 bits"));
         }
@@ -54,7 +54,7 @@ pub async fn open_body<D: Device>(device: &D, params: BodyParams<'_>, body: &[u8
     let spec = params.spec(bytes)?;
     let mut queue = Queue::new(device);
     let context = KeyContext::expand(device, &mut queue, params.key).await?;
-    let sealed = SealedBuffer::alloc(device, &mut queue, &spec).await?;
+    let sealed = SealedBuffer::alloc(device, &mut queue, &spec, params.aad).await?;
     let source =
         &mut |range: Range<u64>, slot: &mut D::Slot| fill(slot, &body[range.start as usize..range.end as usize]);
     sealed.copy_body_in(device, &mut queue, &spec, source).await?;
@@ -84,7 +84,7 @@ pub async fn seal_body<D: Device>(device: &D, params: BodyParams<'_>, plaintext:
     let mut queue = Queue::new(device);
     let context = KeyContext::expand(device, &mut queue, params.key).await?;
     let input = upload(device, &mut queue, plaintext).await?;
-    let sealed = SealedBuffer::alloc(device, &mut queue, &spec).await?;
+    let sealed = SealedBuffer::alloc(device, &mut queue, &spec, params.aad).await?;
     record_seal(device, &mut queue, &context, &spec, (&input, 0), &sealed)?;
     let read = sealed.copy_body_out(device, &mut queue, 0..spec.sealed_bytes());
     let reads = queue.submit(device)?.wait(device).await?;

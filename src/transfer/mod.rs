@@ -1,9 +1,12 @@
-//! Where channel and device meet: records are opened into device memory and sealed out of it.
+//! Where channel, sealed files and device meet: records and sealed tensors are opened into device memory, records sealed out of it.
 //!
 //! [`Transfer`] keeps many tensors in flight: each is queued with [`Transfer::begin_open`], and
 //! [`Transfer::settle`] waits, judges and releases them in sequence order. A tensor's handle exists only after its
 //! verdict was read and its record released. Until then memory of the library's own cannot be read, and a caller's
 //! buffer must not be; for ever after a failure both are zeros.
+//!
+//! Tensors of sealed files take the same way ([`Transfer::begin_open_sealed`], [`Transfer::sealed_arrival`]), without a session: each stands
+//! for itself, and says whether its root was compared.
 //!
 //! Every future here may be dropped in the middle: what it began fails, and nothing of it stays readable.
 //!
@@ -15,16 +18,20 @@ mod body;
 pub mod hazmat;
 mod open;
 mod queue;
+mod rows;
 mod seal;
+mod sealed;
 mod slot;
+mod tree;
 
 pub use arrival::Arrival;
 pub use backend::{Backend, Handle, InMemoryBackend};
 pub use open::Destination;
 pub use queue::Source;
+pub use sealed::SealedArrival;
 pub use slot::seal_into_slot;
 
-pub use crate::ops::DeviceTensor;
+pub use crate::ops::{DeviceTensor, Origin};
 
 use std::{
     collections::VecDeque,
@@ -51,6 +58,8 @@ const CONTEXTS: usize = 4;
 /// Moves tensors between a session and a device.
 pub struct Transfer<D: Device> {
     device: D,
+    /// Tells this transfer from others.
+    identity: Arc<()>,
     queue: Queue<D>,
     /// Held weakly: what the sessions and their tensors in flight let go of is erased.
     contexts: Vec<(Weak<EpochKeys>, KeyContext<D>)>,
@@ -74,6 +83,7 @@ impl<D: Device> Transfer<D> {
         Transfer {
             queue: Queue::new(&device),
             device,
+            identity: Arc::default(),
             contexts: Vec::new(),
             recorded: Vec::new(),
             recorded_bytes: 0,

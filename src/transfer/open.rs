@@ -1,4 +1,4 @@
-//! Records into device memory.
+//! Records into device memory, and what all that is opened goes through.
 
 use core::ops::Range;
 
@@ -6,12 +6,14 @@ use super::{
     DeviceTensor, Transfer,
     body::{BodySpec, KeyContext, SealedBuffer, VerdictSlot, alloc_padded, fill, random_word, record_open},
     queue::Flight,
+    rows::Chunks,
 };
 use crate::{
     Error, Result,
     channel::session::{Pending, Verdict},
     device::{Device, ReadId, Reads},
     kernel::VERDICT_BYTES,
+    ops::Origin,
 };
 
 /// Tensors judged by one read-back.
@@ -28,24 +30,39 @@ pub enum Destination<'a, D: Device> {
     Buffer(&'a D::Buffer, u64),
 }
 
-/// A record whose memory was taken and whose launches are not yet recorded.
-pub(super) struct Begun<D: Device> {
-    pub(super) pending: Pending,
-    context: KeyContext<D>,
-    pub(super) sealed: SealedBuffer<D>,
-    buffer: D::Buffer,
-    offset: u64,
+/// What a verdict is for.
+pub(super) enum Claim {
+    /// A record, which is released in its session's order or ends it.
+    Record(Pending),
+    /// A tensor of a sealed file, which stands for itself.
+    Sealed,
 }
 
-impl<D: Device> Begun<D> {
-    pub(super) fn spec(&self) -> BodySpec<'_> {
-        BodySpec::record(self.pending.nonce(), self.pending.aad(), self.pending.metadata().size_bytes())
+impl Claim {
+    fn commit(&mut self, verdict: Verdict) -> Result<()> {
+        match (self, verdict) {
+            (Claim::Record(pending), verdict) => pending.commit(verdict),
+            (Claim::Sealed, Verdict::Verified) => Ok(()),
+            (Claim::Sealed, Verdict::Failed) => Err(Error::Decryption),
+        }
     }
+}
+
+/// A body whose memory was taken and whose launches are not yet recorded.
+pub(super) struct Begun<D: Device> {
+    pub(super) claim: Claim,
+    pub(super) spec: BodySpec,
+    pub(super) context: KeyContext<D>,
+    pub(super) sealed: SealedBuffer<D>,
+    /// What it becomes, if its verdict is good.
+    pub(super) tensor: DeviceTensor<D>,
+    /// What is opened where the tensor is only a part of it.
+    pub(super) chunks: Option<Chunks<D>>,
 }
 
 /// A tensor between the recording of its launches and its release.
 pub(super) struct InFlight<D: Device> {
-    pending: Pending,
+    claim: Claim,
     tensor: DeviceTensor<D>,
     index: u32,
     token: u32,
@@ -81,17 +98,35 @@ impl<D: Device> Transfer<D> {
         &mut self,
         pending: Pending,
         destination: Destination<'_, D>,
-        mut source: impl FnMut(Range<u64>, &mut D::Slot) -> Result<()>,
+        source: impl FnMut(Range<u64>, &mut D::Slot) -> Result<()>,
     ) -> Result<()> {
         let begun = self.start_open(pending, destination).await?;
-        let spec = begun.spec();
-        begun.sealed.copy_body_in(&self.device, &mut self.queue, &spec, &mut source).await?;
+        self.copy_and_record(begun, source).await
+    }
+
+    /// Copies the whole body in and records its opening.
+    pub(super) async fn copy_and_record(
+        &mut self,
+        begun: Begun<D>,
+        mut source: impl FnMut(Range<u64>, &mut D::Slot) -> Result<()>,
+    ) -> Result<()> {
+        begun.sealed.copy_body_in(&self.device, &mut self.queue, &begun.spec, &mut source).await?;
         self.record_opening(begun)
     }
 
     /// Takes memory for a record and brings its key to the device.
     pub(super) async fn start_open(&mut self, pending: Pending, destination: Destination<'_, D>) -> Result<Begun<D>> {
         let bytes = pending.metadata().size_bytes();
+        let (buffer, offset) = self.place(destination, bytes)?;
+        let context = self.context(pending.keys()).await?;
+        let spec = BodySpec::record(pending.nonce(), pending.aad(), bytes);
+        let sealed = SealedBuffer::alloc(&self.device, &mut self.queue, &spec, pending.aad()).await?;
+        let tensor = DeviceTensor::new(pending.metadata().clone(), buffer, offset, Origin::Peer);
+        Ok(Begun { claim: Claim::Record(pending), spec, context, sealed, tensor, chunks: None })
+    }
+
+    /// Where a tensor of so many bytes will be.
+    pub(super) fn place(&self, destination: Destination<'_, D>, bytes: u64) -> Result<(D::Buffer, u64)> {
         let (buffer, offset) = match destination {
             Destination::Owned => (alloc_padded(&self.device, bytes)?, 0),
             Destination::Buffer(buffer, offset) => (buffer.clone(), offset),
@@ -102,13 +137,10 @@ impl<D: Device> Transfer<D> {
         if offset.checked_add(bytes).is_none() {
             return Err(Error::Usage("the offset is beyond every buffer"));
         }
-        let context = self.context(pending.keys()).await?;
-        let spec = BodySpec::record(pending.nonce(), pending.aad(), bytes);
-        let sealed = SealedBuffer::alloc(&self.device, &mut self.queue, &spec).await?;
-        Ok(Begun { pending, context, sealed, buffer, offset })
+        Ok((buffer, offset))
     }
 
-    /// Records the launches that open a record whose body is on the device, or on its way there.
+    /// Records the launches that open a body that is on the device, or on its way there.
     pub(super) fn record_opening(&mut self, begun: Begun<D>) -> Result<()> {
         let verdicts = match &self.verdicts {
             Some(buffer) => buffer.clone(),
@@ -116,14 +148,18 @@ impl<D: Device> Transfer<D> {
         };
         let (index, token) = (self.recorded.len() as u32, random_word()?);
         let verdict = VerdictSlot { buffer: &verdicts, capacity: VERDICTS, index, token };
-        let spec = begun.spec();
-        let out = (&begun.buffer, begun.offset);
-        record_open(&self.device, &mut self.queue, &begun.context, &spec, &begun.sealed, &verdict, out)?;
+        let Begun { claim, spec, context, sealed, tensor, chunks } = begun;
+        let out = match &chunks {
+            Some(chunks) => (chunks.buffer(), 0),
+            None => (tensor.buffer(), tensor.offset()),
+        };
+        record_open(&self.device, &mut self.queue, &context, &spec, &sealed, &verdict, out)?;
+        if let Some(chunks) = &chunks {
+            chunks.record(&self.device, &mut self.queue, &tensor);
+        }
         self.verdicts = Some(verdicts);
         self.recorded_bytes += spec.sealed_bytes();
-        let Begun { pending, buffer, offset, .. } = begun;
-        let tensor = DeviceTensor::new(pending.metadata().clone(), buffer, offset);
-        self.recorded.push(InFlight { pending, tensor, index, token });
+        self.recorded.push(InFlight { claim, tensor, index, token });
         if self.recorded.len() == VERDICTS as usize || self.recorded_bytes >= BATCH_BYTES {
             self.submit_recorded();
         }
@@ -140,11 +176,11 @@ impl<D: Device> Transfer<D> {
         self.begin_open(pending, Destination::Owned, source).await
     }
 
-    /// Waits for everything queued and releases it in sequence order, each tensor by its own verdict. Gives one result for
+    /// Waits for everything queued and releases it in order, each tensor by its own verdict. Gives one result for
     /// each tensor queued since the last settle, in the order of queueing.
     ///
-    /// After the first failure the session is over: that tensor and all after it are errors and zeros, those before it
-    /// are released. Where the future is dropped the batch it was waiting for counts as failed, and the next settle gives
+    /// After the first failure of a record its session is over: that tensor and all after it in the session are errors and zeros, those before it
+    /// are released. Tensors of sealed files fail each for itself. Where the future is dropped the batch it was waiting for counts as failed, and the next settle gives
     /// all results.
     pub async fn settle(&mut self) -> Vec<Result<DeviceTensor<D>>> {
         self.submit_recorded();
@@ -170,11 +206,16 @@ impl<D: Device> Transfer<D> {
 
     /// Opens one record whose body is at hand, and waits. On error the session is over.
     pub async fn open(&mut self, pending: Pending, body: &[u8]) -> Result<DeviceTensor<D>> {
-        if !self.recorded.is_empty() || !self.submitted.is_empty() || !self.settled.is_empty() {
-            return Err(Error::Usage("tensors are in flight; settle them first"));
-        }
+        self.check_idle()?;
         self.begin_open_bytes(pending, body).await?;
         self.settle().await.pop().unwrap_or(Err(Error::Backend("the tensor was lost".into())))
+    }
+
+    pub(super) fn check_idle(&self) -> Result<()> {
+        match self.recorded.is_empty() && self.submitted.is_empty() && self.settled.is_empty() {
+            true => Ok(()),
+            false => Err(Error::Usage("tensors are in flight; settle them first")),
+        }
     }
 
     pub(super) fn submit_recorded(&mut self) {
@@ -195,7 +236,7 @@ impl<D: Device> Transfer<D> {
         };
         for mut tensor in batch.waiting {
             let verdict = tensor.verdict(words);
-            match tensor.pending.commit(verdict) {
+            match tensor.claim.commit(verdict) {
                 Ok(()) => self.settled.push(Ok(tensor.tensor)),
                 Err(error) => {
                     self.spoiled.push(tensor.tensor);

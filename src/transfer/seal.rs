@@ -54,7 +54,7 @@ impl<D: Device> Transfer<D> {
         };
         let spec = BodySpec::record(&job.nonce, &job.aad, tensor.metadata().size_bytes());
         let context = self.context(&job.keys).await?;
-        let sealed = SealedBuffer::alloc(&self.device, &mut self.queue, &spec).await?;
+        let sealed = SealedBuffer::alloc(&self.device, &mut self.queue, &spec, &job.aad).await?;
         record_seal(&self.device, &mut self.queue, &context, &spec, (tensor.buffer(), tensor.offset()), &sealed)?;
 
         let step = self.device.info().slot_bytes;

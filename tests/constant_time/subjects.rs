@@ -65,6 +65,10 @@ impl Subject {
             Shader::Seal(_) => (&[PARAMS, CONTEXT, ("plaintext", Secret), ("body", Sealed)], &[ONE_CONTEXT]),
             Shader::Tag => (&[PARAMS, CONTEXT, ("aad", Public), ("body", Sealed)], &[ONE_CONTEXT]),
             Shader::Wipe => (&[PARAMS, ("memory", Secret)], &[]),
+            // Digests are of ciphertext.
+            Shader::HashLeaves => (&[PARAMS, ("body", Public), ("nodes", Public)], &[]),
+            Shader::HashNodes => (&[PARAMS, ("nodes", Public), ("above", Public)], &[]),
+            Shader::CompareRoot => (&[PARAMS, ("top", Public), ("verdicts", Public)], &[]),
             Shader::CastElements | Shader::DequantizeBlocks | Shader::StridedCopy => {
                 (&[PARAMS, ("input", Secret), ("output", Secret)], &[])
             }

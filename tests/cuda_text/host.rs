@@ -4,9 +4,13 @@
 use std::process::Command;
 
 use libloading::{Library, Symbol};
-use pqc_gpu_driver::kernel::{
-    Params,
-    cuda::{CONTEXT_BYTES, Text},
+use pqc_gpu_driver::{
+    kernel::{
+        Params,
+        cuda::{CONTEXT_BYTES, Text},
+        digest::{GROUP_NODES, NODE_BYTES, RootCheck},
+    },
+    sealed::tree::Node,
 };
 
 const TAG: usize = 16;
@@ -38,6 +42,10 @@ impl Memory {
 
     fn bytes(&self, length: usize) -> Vec<u8> {
         self.0.iter().flat_map(|block| block.to_le_bytes()).take(length).collect()
+    }
+
+    fn nodes(&self, count: usize) -> Vec<Node> {
+        self.bytes(count * NODE_BYTES).as_chunks().0.to_vec()
     }
 
     fn pointer(&mut self) -> *mut u8 {
@@ -73,12 +81,16 @@ impl Kernels {
 
     /// Runs a kernel over its grid. Pointers are as many as it takes, to memory that outlives the call.
     fn launch(&self, text: Text, params: Params, pointers: &[*mut u8]) {
+        self.launch_groups(text, text.blocks(params.chunks), params, pointers);
+    }
+
+    fn launch_groups(&self, text: Text, groups: u32, params: Params, pointers: &[*mut u8]) {
         let library = &self.libraries.iter().find(|(known, _)| *known == text).expect("compiled").1;
         let params = Words(params.words());
         // SAFETY: the kernels have these signatures, and stay within buffers of the sizes that the parameters say.
         unsafe {
             let set_group: Symbol<'_, unsafe extern "C" fn(u32)> = library.get(b"set_group").expect("is there");
-            for group in 0..text.blocks(params.0[4]) {
+            for group in 0..groups {
                 set_group(group);
                 let name = text.name().as_bytes();
                 match *pointers {
@@ -112,6 +124,40 @@ impl Kernels {
         let params = Params { stamp, chunks: 1, ..Params::default() };
         self.launch(Text::ExpandKey, params, &[key.pointer(), context.pointer()]);
         context
+    }
+
+    pub(crate) fn leaves(&self, body: &[u8], chunk: u32, last: u32, chunks: u32) -> Vec<Node> {
+        let (mut body, mut nodes) = (Memory::of(body), Memory::zeroed(chunks as usize * NODE_BYTES));
+        let params = Params { chunks, chunk_bytes: chunk, last_bytes: last, ..Params::default() };
+        self.launch(Text::HashLeaves, params, &[body.pointer(), nodes.pointer()]);
+        nodes.nodes(chunks as usize)
+    }
+
+    /// The top of the tree, by as many launches as it takes.
+    pub(crate) fn top(&self, leaves: &[Node]) -> Node {
+        let mut level = leaves.to_vec();
+        while level.len() > 1 {
+            let groups = level.len().div_ceil(GROUP_NODES as usize);
+            let (mut nodes, mut above) = (Memory::of(&level.concat()), Memory::zeroed(groups * NODE_BYTES));
+            let params = Params { chunks: level.len() as u32, ..Params::default() };
+            self.launch(Text::HashNodes, params, &[nodes.pointer(), above.pointer()]);
+            level = above.nodes(groups);
+        }
+        level[0]
+    }
+
+    /// What a comparison adds to a counter that stands at 5.
+    pub(crate) fn counted(&self, top: &Node, check: RootCheck) -> u32 {
+        let (mut top, mut verdicts) = (Memory::of(top), Memory::of(&[5; 16]));
+        self.launch_groups(Text::CompareRoot, 1, check.params(), &[top.pointer(), verdicts.pointer()]);
+        let words: Vec<u32> = verdicts.bytes(16).as_chunks().0.iter().map(|word| u32::from_le_bytes(*word)).collect();
+        let counted = words[2 * check.verdict as usize] - 0x0505_0505;
+        assert_eq!(
+            words.iter().filter(|&&word| word != 0x0505_0505).count() as u32,
+            counted,
+            "nothing else is written"
+        );
+        counted
     }
 
     pub(crate) fn seal(&self, key: &[u8; 32], nonce: [u8; 12], aad: &[u8], plaintext: &[u8], chunk: u32) -> Vec<u8> {

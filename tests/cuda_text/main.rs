@@ -2,6 +2,7 @@
 //! else does.
 #![allow(missing_docs)]
 
+mod digests;
 mod host;
 
 use host::Kernels;

@@ -4,6 +4,7 @@
 //! verified, all chunks are verified before one is decrypted, failed outputs are zeros. It promises nothing
 //! about a bus, for it has none.
 
+mod digests;
 mod kernels;
 mod operations;
 

@@ -106,7 +106,7 @@ impl WgpuBatch {
         }
     }
 
-    pub(super) fn clear(&mut self, buffer: &WgpuBuffer, range: Range<u64>) {
+    pub(super) fn clear(&mut self, info: &DeviceInfo, buffer: &WgpuBuffer, range: Range<u64>) {
         if range.is_empty() || !self.within(&range, buffer.size()) {
             return;
         }
@@ -115,14 +115,15 @@ impl WgpuBatch {
             self.commands.push(Command::Clear { buffer: buffer.clone(), range });
             return;
         }
-        const STEP: u64 = 64 << 20;
-        let first = range.start / STEP * STEP;
-        for start in (first..range.end).step_by(STEP as usize) {
-            let part = start..range.end.min(start + STEP).next_multiple_of(4).min(buffer.size());
+        // What one binding takes; the next one starts where bindings may.
+        let step = info.max_binding_bytes.min(64 << 20) / info.binding_alignment * info.binding_alignment;
+        let first = range.start / step * step;
+        for start in (first..range.end).step_by(step as usize) {
+            let part = start..range.end.min(start + step).next_multiple_of(4).min(buffer.size());
             // The wipe counts in bytes, from its first to behind its last.
             let params = Params {
                 first_chunk: (range.start.max(start) - start) as u32,
-                chunks: (range.end.min(start + STEP) - start) as u32,
+                chunks: (range.end.min(start + step) - start) as u32,
                 ..Params::default()
             };
             let workgroups = Shader::Wipe.workgroups(params.chunks);
@@ -169,6 +170,9 @@ fn shaders(kernel: Kernel, bindings: &[Binding<'_, WgpuBuffer>]) -> &'static [Sh
         Kernel::Open => &[Shader::Open(Plaintext::Words)],
         Kernel::Seal if in_blocks(2) => &[Shader::Seal(Plaintext::Blocks), Shader::Tag],
         Kernel::Seal => &[Shader::Seal(Plaintext::Words), Shader::Tag],
+        Kernel::HashLeaves => &[Shader::HashLeaves],
+        Kernel::HashNodes => &[Shader::HashNodes],
+        Kernel::CompareRoot => &[Shader::CompareRoot],
         Kernel::CastElements => &[Shader::CastElements],
         Kernel::DequantizeBlocks => &[Shader::DequantizeBlocks],
         Kernel::DequantizeChannels => &[Shader::DequantizeChannels],

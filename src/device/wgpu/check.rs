@@ -6,7 +6,10 @@ use super::{
     super::{Binding, DeviceInfo},
     WgpuBuffer,
 };
-use crate::kernel::{Access, Kernel, Operation, Params, TAG_BYTES, VERDICT_BYTES};
+use crate::kernel::{
+    Access, Kernel, Operation, Params, TAG_BYTES, VERDICT_BYTES,
+    digest::{GROUP_NODES, NODE_BYTES, RootCheck},
+};
 
 /// Gives how much the shaders have to do, as [`Shader::workgroups`](crate::kernel::wgsl::Shader::workgroups) counts it, or what is wrong.
 pub(super) fn check(
@@ -41,6 +44,11 @@ pub(super) fn check(
             let operation = operation.ok_or_else(|| format!("kernel {name}: parameters that it cannot follow"))?;
             (operation.output_bytes().div_ceil(4) as u32, operation.bound_bytes())
         }
+        Kernel::HashNodes => (params.chunks, node_bytes(params)?),
+        Kernel::CompareRoot => {
+            let verdicts = (u64::from(RootCheck::read(params).verdict) + 1) * VERDICT_BYTES;
+            (1, vec![NODE_BYTES as u64, verdicts])
+        }
         _ => (params.chunks, body_bytes(info, kernel, params)?),
     };
     match lengths.iter().zip(bound).all(|(&length, least)| length >= least) {
@@ -49,7 +57,16 @@ pub(super) fn check(
     }
 }
 
-/// The least that each binding of a kernel that opens or seals holds.
+/// The least that each binding of [`Kernel::HashNodes`] holds.
+fn node_bytes(params: &Params) -> Result<Vec<u64>, String> {
+    if params.chunks == 0 {
+        return Err("kernel hash_nodes takes at least one node".into());
+    }
+    let bytes = |nodes: u32| u64::from(nodes) * NODE_BYTES as u64;
+    Ok(vec![bytes(params.chunks), bytes(params.chunks.div_ceil(GROUP_NODES))])
+}
+
+/// The least that each binding of a kernel that opens, seals or hashes chunks holds.
 fn body_bytes(info: &DeviceInfo, kernel: Kernel, params: &Params) -> Result<Vec<u64>, String> {
     let chunks = u64::from(params.chunks);
     if chunks > 1 && !params.chunk_bytes.is_multiple_of(16) {
@@ -68,6 +85,7 @@ fn body_bytes(info: &DeviceInfo, kernel: Kernel, params: &Params) -> Result<Vec<
         Kernel::Finalize => vec![context, verdicts],
         Kernel::Open => vec![context, sealed, verdicts, plaintext],
         Kernel::Seal => vec![context, aad, plaintext, sealed],
-        _ => return Err(format!("kernel {} does not open or seal", kernel.name())),
+        Kernel::HashLeaves => vec![sealed, chunks * NODE_BYTES as u64],
+        _ => return Err(format!("kernel {} does not handle chunks", kernel.name())),
     })
 }

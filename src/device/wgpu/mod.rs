@@ -213,7 +213,7 @@ impl Device for WgpuDevice {
     }
 
     fn clear(&self, batch: &mut WgpuBatch, buffer: &WgpuBuffer, range: Range<u64>) {
-        batch.clear(buffer, range);
+        batch.clear(&self.info, buffer, range);
     }
 
     fn copy_out(&self, batch: &mut WgpuBatch, from: &WgpuBuffer, range: Range<u64>) -> ReadId {
