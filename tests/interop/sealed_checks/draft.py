@@ -6,6 +6,7 @@ It shares nothing with pqgs's manifest, recipients and front but the primitives:
 import dataclasses
 import hmac
 import io
+import json
 import os
 import typing
 from collections.abc import Callable, Sequence
@@ -57,17 +58,10 @@ class Draft:
         self.headers: list[bytes] = []
         self.bodies: list[bytes] = []
         self.seal_bodies()
-        offsets, at = [], 0
-        for body in self.bodies:
-            offsets.append(at)
-            at += -(-len(body) // 4096) * 4096
         self.fields: Fields = {
             1: 1, 2: self.model, 3: self.release, 4: self.publisher.key_id, 5: {"format": "pt"},
-            6: [
-                [index, self.metadata[index], offsets[index], len(body), self.headers[index], root(body)]
-                for index, body in enumerate(self.bodies)
-            ],
-            7: [["model.safetensors", b"\x02" + bytes(7) + b"{}", len(self.bodies)]],
+            6: self.tensors(),
+            7: [["model.safetensors", self.safetensors_header(), len(self.bodies)]],
             8: b"",
         }  # fmt: skip
         self._manifest: bytes | None = None
@@ -79,6 +73,35 @@ class Draft:
         self.gaps: list[bytes] | None = None
         self.front_padding: Callable[[int], bytes] = lambda at: bytes(-at % 4096)
         self.tail = b""
+
+    def safetensors_header(self) -> bytes:
+        """Of a file with these tensors in this order."""
+        entries, at = {}, 0
+        for metadata, plaintext in zip(self.metadata, self.plaintexts):
+            end = at + len(plaintext)
+            entries[metadata[2]] = {"dtype": metadata[3], "shape": metadata[4], "data_offsets": [at, end]}
+            at = end
+        encoded = json.dumps(entries).encode()
+        return len(encoded).to_bytes(8, "little") + encoded
+
+    def file(self) -> bytes:
+        """The file that was sealed."""
+        return self.safetensors_header() + b"".join(self.plaintexts)
+
+    def seal_again(self) -> None:
+        """After metadata were changed: bodies, headers, roots, the file's header, offsets and lengths anew."""
+        self.seal_bodies()
+        self.fields[6] = self.tensors()
+        self.fields[7] = [["model.safetensors", self.safetensors_header(), len(self.bodies)]]
+
+    def tensors(self) -> list[list[object]]:
+        """Key 6."""
+        result: list[list[object]] = []
+        at = 0
+        for index, body in enumerate(self.bodies):
+            result.append([index, self.metadata[index], at, len(body), self.headers[index], root(body)])
+            at += -(-len(body) // 4096) * 4096
+        return result
 
     def seal_bodies(self, key: bytes | None = None) -> None:
         """Under the file key, or as a file with this one."""

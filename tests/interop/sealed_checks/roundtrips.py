@@ -12,6 +12,7 @@ from protocol_checks.tools import named, refused
 
 from . import tools
 from .draft import Draft
+from .rights import RIGHTS
 from .tools import ALICE, BOB, CAROL, PUBLISHER, folder, opened, public, sealed_by_python, write_model, write_shards
 
 
@@ -83,10 +84,14 @@ def kept(data: bytes) -> tuple[bytes, ...]:
     return front.manifest, front.public, front.signature, hashlib.sha3_256(data[sealed.start :]).digest()
 
 
-def check_draft() -> None:
-    """The file that will be made wrong is right as it is, however many tensors and recipients it has."""
-    for draft in (Draft(), Draft(to=(ALICE,)), Draft(names=("one",), plaintexts=(b"",))):
-        assert opened(draft.build(), ALICE).tensors() == list(draft.plaintexts)
+def check_rights() -> None:
+    """Every unusual file opens; so the one that will be made wrong is right as it is."""
+    for name, make in RIGHTS.items():
+        with named(name):
+            draft = make()
+            result = opened(draft.build(), ALICE)
+            assert result.tensors() == list(draft.plaintexts)
+            assert list(result.files().values()) == ([draft.file()] if draft.fields[7] else [])
 
 
 def check_every_bit_of_the_front() -> None:
