@@ -5,6 +5,8 @@ import pqgt.cbor
 from pqgt.cbor import ARRAY, MAP, UNSIGNED, head, text
 from pqgt.errors import Malformed
 
+__all__ = ["ARRAY", "BYTES", "MAP", "UNSIGNED", "Decoder", "array", "data", "head", "text", "texts", "unsigned"]
+
 BYTES = 2
 
 

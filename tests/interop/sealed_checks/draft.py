@@ -52,7 +52,7 @@ class Draft:
     def __post_init__(self) -> None:
         self.file_key, self.model = os.urandom(32), os.urandom(32)
         self.plaintexts = self.plaintexts or [os.urandom(size) for size in (16384, 20, 40000)]
-        self.metadata = [
+        self.metadata: list[Fields] = [
             {1: name, 2: name, 3: "U8", 4: [len(plain)]} for name, plain in zip(self.names, self.plaintexts)
         ]
         self.headers: list[bytes] = []

@@ -16,12 +16,16 @@ from protocol_checks.tools import named, refused
 from .draft import canonical
 
 
-def manifest(sizes: tuple[int, ...], files: tuple[File, ...] = (), release: int = 0, **metadata: str) -> Manifest:
+def manifest(
+    sizes: tuple[int, ...], files: tuple[File, ...] = (), release: int = 0, metadata: dict[str, str] | None = None
+) -> Manifest:
     """Of tensors of these sizes."""
     tensors = [
         Tensor(Metadata("", str(at), "U8", (size,)), os.urandom(56), os.urandom(32)) for at, size in enumerate(sizes)
     ]
-    return Manifest(os.urandom(32), release, os.urandom(32), metadata, tuple(tensors), files, os.urandom(release % 300))
+    return Manifest(
+        os.urandom(32), release, os.urandom(32), metadata or {}, tuple(tensors), files, os.urandom(release % 300)
+    )
 
 
 def described(one: Manifest) -> dict[int, object]:
@@ -43,7 +47,7 @@ def check_agrees_with_cbor2() -> None:
     borders = (0, 1, 23, 24, 255, 256, 4080, 4081, 16383, 16384, 65535, 65536, 2**32, 2**36)
     texts = {"": "x", "z": "", "aa": "é" * 150, "b" * 23: "1", "a" * 24: "2", "é": "3", "a" * 256: "4"}
     for one in (
-        manifest(()), manifest(borders), manifest((5,) * 30, release=2**64 - 1, **texts),
+        manifest(()), manifest(borders), manifest((5,) * 30, release=2**64 - 1, metadata=texts),
         manifest((1, 2), (File("a", b"", 0), File("é" * 127 + "x", bytes(300), 2), File("c", b"x", 0)), release=255),
     ):  # fmt: skip
         assert one.encode() == canonical(described(one))
@@ -52,7 +56,7 @@ def check_agrees_with_cbor2() -> None:
 
 def check_other_encodings() -> None:
     """Every head made longer, one at a time; lengths that are not definite; tags; keys that do not ascend, or twice."""
-    good = described(manifest((5, 20000), (File("a", b"x", 2),), release=300, b="1", a="2"))
+    good = described(manifest((5, 20000), (File("a", b"x", 2),), release=300, metadata={"b": "1", "a": "2"}))
     encoded = canonical(good)
     Manifest.decode(encoded)
     others = {f"the head at {at} longer": other for at, other in longer_heads(encoded)}

@@ -1,6 +1,7 @@
 """Files that are unusual and right: an opener must take them."""
 
 import os
+import typing
 from collections.abc import Callable
 
 from pqgt.identity import Identity
@@ -22,17 +23,16 @@ def changed(change: Callable[[Draft], object]) -> Callable[[], Draft]:
     return make
 
 
-def described(draft: Draft, *tensors: dict[int, object]) -> None:
+def described(draft: Draft, *tensors: dict[int, typing.Any]) -> None:
     """Other tensors."""
     draft.metadata = list(tensors)
     draft.plaintexts = [os.urandom(size_of(one)) for one in tensors]
     draft.seal_again()
 
 
-def size_of(metadata: dict[int, object]) -> int:
+def size_of(metadata: dict[int, typing.Any]) -> int:
     """Bytes of a tensor."""
-    bits = BITS[str(metadata[3])]
-    assert isinstance(metadata[4], list)
+    bits = BITS[metadata[3]]
     for extent in metadata[4]:
         bits *= extent
     return bits // 8
@@ -57,7 +57,7 @@ def crowd(size: int) -> list[Identity]:
     return [ALICE, *(Identity.generate() for _ in range(size - 1))]
 
 
-def tensor(name: str, dtype: str, *extents: int, tensor_id: str = "") -> dict[int, object]:
+def tensor(name: str, dtype: str, *extents: int, tensor_id: str = "") -> dict[int, typing.Any]:
     """Metadata."""
     return {1: tensor_id, 2: name, 3: dtype, 4: list(extents)}
 

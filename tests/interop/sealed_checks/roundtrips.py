@@ -4,9 +4,10 @@ import hashlib
 import io
 import pathlib
 
-from pqgs.rewrap import rewrap
 from pqgs import opener
 from pqgs.model import Model
+from pqgs.rewrap import rewrap
+from pqgs.writer import seal
 from pqgt.errors import Malformed, Unauthentic
 from protocol_checks.tools import named, refused
 
@@ -47,7 +48,7 @@ def check_nothing() -> None:
     """Models without tensors: of no file, of a file that has none."""
     with folder() as here:
         for model in (Model(()), Model.read(empty(here / "empty.safetensors"))):
-            tools.seal(model, PUBLISHER, [public(ALICE)], 0, here / "sealed")
+            seal(model, PUBLISHER, [public(ALICE)], 0, here / "sealed")
             data = (here / "sealed").read_bytes()
             assert len(data) % 4096 == 0 and opened(data, ALICE).tensors() == []
 

@@ -65,7 +65,8 @@ def write_shards(at: pathlib.Path) -> tuple[pathlib.Path, dict[str, bytes]]:
     """Three files, one of them without tensors of any length, and their index; the files' bytes by their names."""
     parts = (TENSORS[:4], [TENSORS[8]], TENSORS[4:8] + TENSORS[9:])
     names = [f"model-{number:05}-of-00003.safetensors" for number in (1, 2, 3)]
-    files, weights = {}, {}
+    files: dict[str, bytes] = {}
+    weights: dict[str, str] = {}
     for name, part in zip(names, parts):
         files[name] = safetensors(part, {"format": "pt", "of": name})
         (at / name).write_bytes(files[name])

@@ -23,9 +23,7 @@ def claims(manifest: int, recipients: int, size: int, draft: Draft) -> bytes:
 def lengths_off(manifest: int, recipients: int, draft: Draft) -> bytes:
     """By so much."""
     data = draft.build()
-    return lengths(
-        int.from_bytes(data[8:12], "big") + manifest, int.from_bytes(data[12:16], "big") + recipients, draft
-    )
+    return lengths(int.from_bytes(data[8:12], "big") + manifest, int.from_bytes(data[12:16], "big") + recipients, draft)
 
 
 def cut(part: str, draft: Draft) -> bytes:

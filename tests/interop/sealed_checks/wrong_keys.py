@@ -1,11 +1,13 @@
 """Wrong signatures, publishers, recipients and MACs."""
 
 import functools
+import hmac
 from collections.abc import Callable
 
 from cryptography.hazmat.bindings._rust import openssl
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 
+from pqgs.expand import expand
 from pqgs.front import signed
 from pqgs.tree import hashed
 
@@ -71,7 +73,7 @@ def alice(change: Callable[[Draft, list[bytes]], list[bytes]]) -> Change:
 
 def under(suite: Suite, aad: bytes, draft: Draft, entry: list[bytes]) -> list[bytes]:
     """The file key wrapped in another way."""
-    both = openssl.hpke._encrypt_with_aad(  # type: ignore[attr-defined]
+    both = openssl.hpke._encrypt_with_aad(
         suite, draft.file_key, ALICE.kem.public_key(), b"pqgt sealed v1" + entry[0] + draft.digest, aad
     )
     return [entry[0], both[:1088], both[1088:]]
@@ -85,7 +87,7 @@ def spliced(draft: Draft) -> None:
 
 
 def other_file_key(draft: Draft) -> None:
-    """Another key, wrapped rightly and under its own right MAC. The bodies do not know it, and nothing else is wrong."""
+    """Another key, wrapped rightly and under its own right MAC. The bodies do not know it."""
     key = bytes(range(32))
     draft.recipients = canonical(sorted(draft.wrapped(one, key=key) for one in draft.to))
     draft.mac = draft.mac_of(draft.recipients, key)
@@ -103,6 +105,22 @@ def taken_over(draft: Draft) -> bytes:
     return draft.build()
 
 
+def other_public(draft: Draft) -> None:
+    """A bit of the public key, of which the manifest knows."""
+    draft.public = flipped(draft.public, 1000)
+    draft.fields[4] = hashed(draft.public)
+
+
+def after_signing(change: Change) -> Change:
+    """The manifest changed, its signature the one before."""
+
+    def changed(draft: Draft) -> None:
+        draft.signature = draft.publisher.signing.sign(signed(draft.manifest))
+        change(draft)
+
+    return changed
+
+
 FORMS: dict[str, Change] = {
     "recipients: none": recipients(lambda listed: []),
     "recipients: one twice": recipients(lambda listed: [listed[0], listed[0], listed[1]]),
@@ -114,10 +132,11 @@ FORMS: dict[str, Change] = {
     "recipients: one without list": recipients(lambda listed: listed[0]),
     "recipients: key-id of 31 bytes": recipients(lambda listed: [[listed[0][0][:31], *listed[0][1:]], listed[1]]),
     "recipients: key-id of 33 bytes": recipients(lambda listed: [[listed[0][0] + b"\0", *listed[0][1:]], listed[1]]),
-    "recipients: encapsulated key of 1087 bytes": recipients(lambda listed: [[*change, listed[0][2]] for change in
-                                                             [[listed[0][0], listed[0][1][:-1]]]]),
+    "recipients: encapsulated key of 1087 bytes": recipients(
+        lambda listed: [[listed[0][0], listed[0][1][:-1], listed[0][2]], listed[1]]),
     "recipients: ciphertext of 47 bytes": recipients(lambda listed: [[*listed[0][:2], listed[0][2][:-1]], listed[1]]),
-    "recipients: ciphertext of 49 bytes": recipients(lambda listed: [[*listed[0][:2], listed[0][2] + b"\0"], listed[1]]),
+    "recipients: ciphertext of 49 bytes": recipients(
+        lambda listed: [[*listed[0][:2], listed[0][2] + b"\0"], listed[1]]),
     "recipients: two fields": recipients(lambda listed: [listed[0][:2], listed[1]]),
     "recipients: four fields": recipients(lambda listed: [[*listed[0], b""], listed[1]]),
     "recipients: text": recipients(lambda listed: [["x" * 32, *listed[0][1:]]]),
@@ -150,14 +169,9 @@ SIGNED: dict[str, Change] = {
     "signature: without the spaces": signs(lambda draft: signed(draft.manifest)[64:]),
     "signature: without the zero": signs(lambda draft: signed(draft.manifest).replace(b"sealed\0", b"sealed")),
     "signature: with a context": signs(lambda draft: signed(draft.manifest), b"pqgt sealed v1"),
-    "public key: one bit, named in the manifest": lambda draft: [
-        setattr(draft, "public", flipped(draft.public, 1000)), draft.fields.update({4: hashed(draft.public)})],
-    "a release changed after signing": lambda draft: [
-        setattr(draft, "signature", draft.publisher.signing.sign(signed(draft.manifest))),
-        draft.fields.update({3: 8})],
-    "a root changed after signing": lambda draft: [
-        setattr(draft, "signature", draft.publisher.signing.sign(signed(draft.manifest))),
-        draft.fields[6][0].__setitem__(5, bytes(32))],
+    "public key: one bit, named in the manifest": other_public,
+    "a release changed after signing": after_signing(lambda draft: draft.fields.update({3: 8})),
+    "a root changed after signing": after_signing(lambda draft: draft.fields[6][0].__setitem__(5, bytes(32))),
 }  # fmt: skip
 
 TRUSTED: dict[str, Change] = {
@@ -202,8 +216,4 @@ WRAPPED: dict[str, Change] = {
 
 def mac_over(draft: Draft, message: bytes) -> bytes:
     """Of anything, under the right key."""
-    import hmac
-
-    from pqgs.expand import expand
-
     return hmac.digest(expand(draft.file_key, b"pqgt recipients v1", 64), message, "sha512")

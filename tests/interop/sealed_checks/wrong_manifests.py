@@ -81,6 +81,16 @@ def sized(size: int, draft: Draft) -> None:
     sets(draft, 6, 2, 3, size + 16 * (size // 16384 + 1))
 
 
+def every(*changes: Change) -> Change:
+    """One after the other."""
+
+    def changed(draft: Draft) -> None:
+        for change in changes:
+            change(draft)
+
+    return changed
+
+
 def long_name(size: int, draft: Draft) -> None:
     """A name that makes the last tensor's metadata so long; the body is sealed with it."""
     metadata = draft.metadata[2]
@@ -118,7 +128,7 @@ FORMS: dict[str, Change] = {
     "manifest: a tensor with a seventh field": lambda draft: draft.fields[6][1].append(0),
     "manifest: a tensor as a map": at(6, 1, {0: 1}),
     "manifest: index of another": tensor(0, 2),
-    "manifest: index from 1": lambda draft: [sets(draft, 6, number, 0, number + 1) for number in range(3)],
+    "manifest: index from 1": every(*(at(6, number, 0, number + 1) for number in range(3))),
     "manifest: index as text": tensor(0, "1"),
     "manifest: offset in the tensor before": moved(2, -4096),
     "manifest: offset not a multiple": moved(2, 1),
@@ -149,9 +159,7 @@ FORMS: dict[str, Change] = {
     "manifest: extents that wrap to the size": described(extents=[2**32, 2**32, 20]),
     "manifest: metadata of a tensor without a type": at(6, 1, 1, 3, ABSENT),
     "manifest: metadata of a tensor with a fifth key": at(6, 1, 1, 5, 0),
-    "manifest: metadata of a tensor as a byte string": lambda draft: sets(
-        draft, 6, 1, 1, canonical(draft.metadata[1])
-    ),
+    "manifest: metadata of a tensor as a byte string": lambda draft: sets(draft, 6, 1, 1, canonical(draft.metadata[1])),
     "manifest: metadata of a tensor of 4097 bytes": functools.partial(long_name, 4097),
     "manifest: a tensor of 64 GiB and a byte": functools.partial(sized, 2**36 + 1),
     "manifest: a tensor of 64 GiB in a small file": functools.partial(sized, 2**36),
@@ -177,7 +185,7 @@ FORMS: dict[str, Change] = {
         f"manifest: a file named {name!r}": named(name)
         for name in (".", "..", "/etc/passwd", "../model", "a/b", "a\\b", "a\0", "a\nb", "\x1b[2J", "\x7f", "a\x85")
     },
-    "manifest: index as text": at(8, "{}"),
+    "manifest: the files' index as text": at(8, "{}"),
     "manifest: no index": at(8, ABSENT),
     "manifest: a ninth key": at(9, 0),
     "manifest: key 0": at(0, 0),
@@ -192,14 +200,14 @@ FORMS: dict[str, Change] = {
     "manifest: indefinite": raw(lambda data: b"\xbf" + data[1:] + b"\xff"),
     "manifest: keys descend": raw(lambda data: cbor2.dumps(dict(list(cbor2.loads(data).items())[::-1]))),
     "manifest: a key twice": raw(lambda data: data.replace(b"\x03\x07\x04", b"\x02\x07\x04", 1)),
-    "manifest: texts that do not ascend": lambda draft: [
-        sets(draft, 5, {"a": "1", "b": "2"}),
-        setattr(draft, "manifest", draft.manifest.replace(b"\x61a\x611\x61b\x612", b"\x61b\x612\x61a\x611")),
-    ],
-    "manifest: a text twice": lambda draft: [
-        sets(draft, 5, {"a": "1", "b": "2"}),
-        setattr(draft, "manifest", draft.manifest.replace(b"\x61a\x611\x61b\x612", b"\x61a\x611\x61a\x612")),
-    ],
+    "manifest: texts that do not ascend": every(
+        at(5, {"a": "1", "b": "2"}),
+        raw(lambda data: data.replace(b"\x61a\x611\x61b\x612", b"\x61b\x612\x61a\x611")),
+    ),
+    "manifest: a text twice": every(
+        at(5, {"a": "1", "b": "2"}),
+        raw(lambda data: data.replace(b"\x61a\x611\x61b\x612", b"\x61a\x611\x61a\x612")),
+    ),
     "manifest: a text that is not UTF-8": raw(lambda data: data.replace(b"format", b"form\xffm")),
     "manifest: a name with a surrogate": raw(lambda data: data.replace(b"\x66second", b"\x66\xed\xa0\x80ond")),
     "manifest: nested 100,000 deep": raw(lambda data: b"\x81" * 100_000),

@@ -4,6 +4,7 @@ import dataclasses
 import enum
 from collections.abc import Callable
 
+from . import wrong_bodies, wrong_fronts, wrong_keys, wrong_manifests
 from .draft import Draft
 
 
@@ -45,8 +46,6 @@ def from_draft(change: Callable[[Draft], object]) -> Callable[[], bytes]:
 
 def all_wrongs() -> dict[str, Wrong]:
     """Every one, by its name."""
-    from . import wrong_bodies, wrong_fronts, wrong_keys, wrong_manifests
-
     result: dict[str, Wrong] = {}
     for group in (
         (Level.FORM, wrong_fronts.FORMS), (Level.FORM, wrong_manifests.FORMS), (Level.FORM, wrong_keys.FORMS),
