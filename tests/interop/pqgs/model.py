@@ -10,7 +10,7 @@ from pqgt.metadata import BITS, Metadata
 
 @dataclasses.dataclass(frozen=True)
 class Shard:
-    """A .safetensors file."""
+    """A .safetensors file. Its tensors have no ids yet: their places in the model will be."""
 
     name: str
     header: bytes
@@ -29,7 +29,7 @@ class Shard:
             begin, end = one["data_offsets"]
             if begin != at or (end - begin) * 8 != math.prod(one["shape"]) * BITS[one["dtype"]]:
                 raise ValueError(f"{path}: the data of {name!r} are not where they belong")
-            tensors.append((Metadata(name, name, one["dtype"], tuple(one["shape"])), data[start + begin : start + end]))
+            tensors.append((Metadata("", name, one["dtype"], tuple(one["shape"])), data[start + begin : start + end]))
             at = end
         if start + at != len(data):
             raise ValueError(f"{path}: {len(data) - start - at} bytes behind the last tensor")

@@ -1,5 +1,6 @@
 """Seals a model for its recipients."""
 
+import dataclasses
 import os
 import pathlib
 from collections.abc import Sequence
@@ -21,7 +22,8 @@ def seal(model: Model, publisher: Identity, publics: Sequence[bytes], release: i
     tensors: list[Tensor] = []
     bodies: list[bytes] = []
     for shard in model.shards:
-        for metadata, plaintext in shard.tensors:
+        for described, plaintext in shard.tensors:
+            metadata = dataclasses.replace(described, tensor=str(len(tensors)))
             context = body.context(publisher.key_id, model_id, len(tensors), metadata)
             header, sealed = body.seal(file_key, os.urandom(SALT_SIZE), context, plaintext)
             tensors.append(Tensor(metadata, header, root(sealed)))
