@@ -25,7 +25,7 @@ class Shard:
         header = json.loads(data[8:start])
         metadata = header.pop("__metadata__", {})
         tensors, at = [], 0
-        for name, one in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
+        for name, one in sorted(header.items(), key=lambda item: (item[1]["data_offsets"], item[0].encode())):
             begin, end = one["data_offsets"]
             if begin != at or (end - begin) * 8 != math.prod(one["shape"]) * BITS[one["dtype"]]:
                 raise ValueError(f"{path}: the data of {name!r} are not where they belong")
