@@ -125,15 +125,17 @@ impl Shard {
         if parsed.data_len() as u64 != (whole.len() - start) as u64 {
             return Err(about(path, "its length is not what its header says"));
         }
-        let tensors = parsed.offset_keys().into_iter().filter_map(|name| {
-            let info = parsed.info(&name)?;
+        // By name where there are no data to tell them apart: the crate's own order then changes from run to run.
+        let mut named: Vec<_> = parsed.tensors().into_iter().collect();
+        named.sort_by(|(a_name, a), (b_name, b)| (a.data_offsets, a_name).cmp(&(b.data_offsets, b_name)));
+        let tensors = named.into_iter().map(|(name, info)| {
             let (from, to) = info.data_offsets;
             let extents = info.shape.iter().map(|&extent| extent as u64).collect();
-            let dtype =
-                dtype(info.dtype).ok_or_else(|| about(path, format_args!("tensor {name:?} has a type not known here")));
-            Some(dtype.map(|dtype| (name, dtype, extents, start + from..start + to)))
+            let dtype = dtype(info.dtype)
+                .ok_or_else(|| about(path, format_args!("tensor {name:?} has a type not known here")))?;
+            Ok((name, dtype, extents, start + from..start + to))
         });
-        let tensors = tensors.collect::<Result<_, _>>()?;
+        let tensors = tensors.collect::<Result<_, SealedFailure>>()?;
         let metadata = parsed.metadata().iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect();
         Ok(Shard { name: name.into(), header, metadata, tensors, file })
     }
@@ -150,4 +152,23 @@ fn dtype(dtype: safetensors::Dtype) -> Option<crate::DType> {
 
 fn about(path: &Path, why: impl core::fmt::Display) -> SealedFailure {
     SealedFailure::Model(format!("{}: {why}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tensors_without_data_have_one_order() {
+        let directory = tempfile::tempdir().expect("directory");
+        let path = directory.path().join("model.safetensors");
+        let empty = |name: char| format!(r#""{name}":{{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}"#);
+        let header = format!("{{{}}}", "hbgdcefa".chars().map(empty).collect::<Vec<_>>().join(","));
+        let file = [&(header.len() as u64).to_le_bytes(), header.as_bytes()].concat();
+        std::fs::write(&path, file).expect("written");
+        let model = SafetensorsModel::open(&path).expect("model");
+        let names: String =
+            model.plain().expect("plain").tensors().iter().map(|(metadata, _)| metadata.name()).collect();
+        assert_eq!(names, "abcdefgh");
+    }
 }

@@ -35,6 +35,11 @@ class Decoder:
         self._at += size
         return self._data[self._at - size : self._at]
 
+    @property
+    def at(self) -> int:
+        """How many bytes were taken."""
+        return self._at
+
     def head(self, major: int) -> int:
         """The value of a head of this major type."""
         first = self._take(1)[0]

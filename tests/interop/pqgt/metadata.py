@@ -37,9 +37,8 @@ class Metadata:
         ))  # fmt: skip
 
     @classmethod
-    def decode(cls, data: bytes, body: int) -> "Metadata":
-        """Of a record with a body of `body` bytes, which the extents must make."""
-        decoder = cbor.Decoder(data)
+    def read(cls, decoder: cbor.Decoder) -> "Metadata":
+        """The next item of `decoder`, which must be such a map."""
         decoder.expect_head(cbor.MAP, 4)
         decoder.expect_head(cbor.UNSIGNED, 1)
         tensor = decoder.text()
@@ -50,11 +49,16 @@ class Metadata:
         decoder.expect_head(cbor.UNSIGNED, 4)
         if (count := decoder.head(cbor.ARRAY)) > MAX_EXTENTS:
             raise Malformed(f"{count} extents")
-        extents = tuple(decoder.head(cbor.UNSIGNED) for _ in range(count))
+        return cls(tensor, name, dtype, tuple(decoder.head(cbor.UNSIGNED) for _ in range(count)))
+
+    @classmethod
+    def decode(cls, data: bytes, body: int) -> "Metadata":
+        """Of a record with a body of `body` bytes, which the extents must make."""
+        decoder = cbor.Decoder(data)
+        metadata = cls.read(decoder)
         decoder.done()
-        metadata = cls(tensor, name, dtype, extents)
         if metadata.size() != body:
-            raise Malformed(f"a {metadata.dtype} of {extents} has no body of {body} bytes")
+            raise Malformed(f"a {metadata.dtype} of {metadata.extents} has no body of {body} bytes")
         return metadata
 
     def size(self) -> int:
