@@ -3,6 +3,9 @@
 //! A kernel is the text of the shared files that it names and of its own, joined. Its arguments are the parameters by value, then pointers
 //! in the order of the kernel table; `seal` takes context, plaintext and body, `tag` context, AAD and body. Buffers are whole
 //! blocks of 16 bytes, but for plaintext, of which nothing behind its last byte is touched.
+//!
+//! Where NVRTC is at hand, a kernel is compiled from [`Text::source`] for the GPU at hand; where there is only NVIDIA's driver, which
+//! compiles PTX, from [`Text::ptx`].
 
 /// A kernel of the CUDA and HIP devices. Its entry point bears its file's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -23,6 +26,10 @@ pub enum Text {
 
 macro_rules! files {
     ($($name:literal),+) => { [$(include_str!(concat!("../../shaders/cuda/", $name))),+].concat() };
+}
+
+macro_rules! ptx {
+    ($name:literal) => { include_str!(concat!("../../shaders/cuda/ptx/", $name, ".ptx")) };
 }
 
 impl Text {
@@ -57,6 +64,19 @@ impl Text {
             Text::Tag => planes() + &files!("shared/ghash.h", "shared/chunk_tag.h", "tag.cu"),
         };
         common + &rest
+    }
+
+    /// Its PTX, one entry point: ISA 6.3 for compute capability 7.5, which drivers from CUDA 10.0 on (410.48) compile for any GPU that is
+    /// no older (PTX ISA section 11.1.2, `.target`).
+    pub const fn ptx(self) -> &'static str {
+        match self {
+            Text::ExpandKey => ptx!("expand_key"),
+            Text::Verify => ptx!("verify"),
+            Text::Finalize => ptx!("finalize"),
+            Text::Open => ptx!("open"),
+            Text::Seal => ptx!("seal"),
+            Text::Tag => ptx!("tag"),
+        }
     }
 
     /// Threads of a block.
