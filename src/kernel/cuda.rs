@@ -29,7 +29,9 @@ macro_rules! files {
 }
 
 macro_rules! ptx {
-    ($name:literal) => { include_str!(concat!("../../shaders/cuda/ptx/", $name, ".ptx")) };
+    ($name:literal) => {
+        include_str!(concat!("../../shaders/cuda/ptx/", $name, ".ptx"))
+    };
 }
 
 impl Text {
@@ -53,8 +55,15 @@ impl Text {
     pub fn source(self) -> String {
         let common = files!("shared/portable.h", "shared/params.h", "shared/context.h");
         let planes = || files!("shared/sub_bytes.h", "shared/aes_planes.h");
-        let bitslice =
-            || files!("shared/sub_bytes.h", "shared/masks.h", "shared/aes_bitslice.h", "shared/counter_mode.h");
+        let bitslice = || {
+            files!(
+                "shared/sub_bytes.h",
+                "shared/sub_bytes_luts.h",
+                "shared/masks.h",
+                "shared/aes_bitslice.h",
+                "shared/counter_mode.h"
+            )
+        };
         let rest = match self {
             Text::ExpandKey => planes() + &files!("shared/masks.h", "shared/ghash.h", "expand_key.cu"),
             Text::Verify => planes() + &files!("shared/ghash.h", "shared/chunk_tag.h", "verify.cu"),

@@ -3,7 +3,8 @@
     cargo run --example kernel_text -- FOLDER
     python3 tests/cuda/compile.py FOLDER        (PyPI: nvidia-cuda-nvrtc, nvidia-cuda-nvdisasm)
 
-Told for each: registers, shared memory, stack and spilled bytes a thread, instructions of the longer basic blocks.
+Told for each: registers, shared memory, stack and spilled bytes a thread, instructions of the longer basic blocks. A kernel that keeps anything
+in local memory fails: that is device memory, which nobody erases, and most of what kernels hold is secret.
 """
 
 import re
@@ -26,7 +27,7 @@ def loops(machine_code: bytes) -> list[int]:
 
 
 def main() -> None:
-    compiler = current()
+    compiler, spilling = current(), []
     print(f"{'kernel':<20}{'arch':<8}{'registers':>9}{'shared':>8}{'stack':>7}{'spills':>8}  instructions of the longer blocks")
     for name, source in kernels(sys.argv[1]).items():
         for architecture in ARCHITECTURES:
@@ -38,9 +39,13 @@ def main() -> None:
 
             registers, shared = told(r"Used (\d+) registers"), told(r"(\d+) bytes smem")
             stack, spills = told(r"(\d+) bytes stack frame"), told(r"(\d+) bytes spill stores")
+            if stack or spills:
+                spilling.append(f"{name} for {architecture}")
             if not registers:
                 sys.exit(f"the assembler says nothing of {name}: {log}")
             print(f"{name:<20}{architecture:<8}{registers:>9}{shared:>8}{stack:>7}{spills:>8}  {loops(machine_code)}")
+    if spilling:
+        sys.exit(f"in local memory: {', '.join(spilling)}")
 
 
 main()
