@@ -11,14 +11,10 @@ KERNEL(open, CRYPT_THREADS)(Params p, const Block *context, const Block *body, c
     EACH_THREAD(thread, CRYPT_THREADS) {
         const u32 chunk = GROUP() * GROUP_CHUNKS + thread / LANES, lane = thread % LANES;
         if (chunk < p.chunks) {
-            const Block *sealed = body + sealed_at(p, chunk);
-            Block *plain = plaintext + plain_at(p, chunk);
             if (verified) {
-                crypt_chunk(
-                    p, masks, chunk, lane, [&](u32 block, Block key) { plain[block] = sealed[block] ^ key; },
-                    // What follows may be the caller's.
-                    [&](u32 block, u32 bytes, Block key) { store_bytes((u8 *)(plain + block), sealed[block] ^ key, bytes); });
+                crypt_chunk(p, masks, chunk, lane, body, sealed_at, plaintext, plain_at);
             } else {
+                Block *plain = plaintext + plain_at(p, chunk);
                 const u32 length = chunk_length(p, chunk);
                 for (u32 block = lane; 16 * (u64)block < length; block += LANES) {
                     if (length - 16 * block >= 16) {

@@ -11,16 +11,12 @@ KERNEL(seal, CRYPT_THREADS)(Params p, const Block *context, const Block *plainte
     EACH_THREAD(thread, CRYPT_THREADS) {
         const u32 chunk = GROUP() * GROUP_CHUNKS + thread / LANES, lane = thread % LANES;
         if (chunk < p.chunks) {
-            Block *sealed = body + sealed_at(p, chunk);
-            const Block *plain = plaintext + plain_at(p, chunk);
-            const u32 length = chunk_length(p, chunk);
             if (ready) {
-                crypt_chunk(
-                    p, masks, chunk, lane, [&](u32 block, Block key) { sealed[block] = plain[block] ^ key; },
-                    [&](u32 block, u32 bytes, Block key) {
-                        store_bytes((u8 *)(sealed + block), load_bytes((const u8 *)(plain + block), bytes) ^ key, bytes);
-                    });
-            } else {
+                crypt_chunk(p, masks, chunk, lane, plaintext, plain_at, body, sealed_at);
+            }
+            Block *sealed = body + sealed_at(p, chunk);
+            const u32 length = chunk_length(p, chunk);
+            if (!ready) {
                 for (u32 block = lane; 16 * (u64)block < length; block += LANES) {
                     store_bytes((u8 *)(sealed + block), {{0, 0, 0, 0}}, length - 16 * block < 16 ? length - 16 * block : 16);
                 }

@@ -3,6 +3,9 @@
 //! A kernel is the text of the shared files that it names and of its own, joined. Its arguments are the parameters by value, then pointers
 //! in the order of the kernel table; `seal` takes context, plaintext and body, `tag` context, AAD and body. Buffers are whole
 //! blocks of 16 bytes, but for plaintext, of which nothing behind its last byte is touched.
+//!
+//! Where NVRTC is at hand, a kernel is compiled from [`Text::source`] for the GPU at hand; where there is only NVIDIA's driver, which
+//! compiles PTX, from [`Text::ptx`].
 
 /// A kernel of the CUDA and HIP devices. Its entry point bears its file's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -29,6 +32,12 @@ pub enum Text {
 
 macro_rules! files {
     ($($name:literal),+) => { [$(include_str!(concat!("../../shaders/cuda/", $name))),+].concat() };
+}
+
+macro_rules! ptx {
+    ($name:literal) => {
+        include_str!(concat!("../../shaders/cuda/ptx/", $name, ".ptx"))
+    };
 }
 
 impl Text {
@@ -64,8 +73,15 @@ impl Text {
     pub fn source(self) -> String {
         let common = files!("shared/portable.h", "shared/params.h", "shared/context.h");
         let planes = || files!("shared/sub_bytes.h", "shared/aes_planes.h");
-        let bitslice =
-            || files!("shared/sub_bytes.h", "shared/masks.h", "shared/aes_bitslice.h", "shared/counter_mode.h");
+        let bitslice = || {
+            files!(
+                "shared/sub_bytes.h",
+                "shared/sub_bytes_luts.h",
+                "shared/masks.h",
+                "shared/aes_bitslice.h",
+                "shared/counter_mode.h"
+            )
+        };
         let rest = match self {
             Text::ExpandKey => planes() + &files!("shared/masks.h", "shared/ghash.h", "expand_key.cu"),
             Text::Verify => planes() + &files!("shared/ghash.h", "shared/chunk_tag.h", "verify.cu"),
@@ -78,6 +94,19 @@ impl Text {
             Text::Tag => planes() + &files!("shared/ghash.h", "shared/chunk_tag.h", "tag.cu"),
         };
         common + &rest
+    }
+
+    /// Its PTX, one entry point: ISA 6.3 for compute capability 7.5, which drivers from CUDA 10.0 on (410.48) compile for any GPU that is
+    /// no older (PTX ISA section 11.1.2, `.target`).
+    pub const fn ptx(self) -> &'static str {
+        match self {
+            Text::ExpandKey => ptx!("expand_key"),
+            Text::Verify => ptx!("verify"),
+            Text::Finalize => ptx!("finalize"),
+            Text::Open => ptx!("open"),
+            Text::Seal => ptx!("seal"),
+            Text::Tag => ptx!("tag"),
+        }
     }
 
     /// Threads of a block.

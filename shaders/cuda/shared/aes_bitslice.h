@@ -41,24 +41,26 @@ DEVICE Blocks keystream(const Block *masks, Block first) {
         Blocks t;
         UNROLL
         for (u32 i = 0; i < 16; i++) {
-            t.b[i] = sub_bytes(s.b[(5 * i) % 16]);
+            t.b[i] = SUB_BYTES(s.b[(5 * i) % 16]);
         }
-        // Keys read sooner would take the registers that the S-boxes need.
-        READ_LATER();
         UNROLL
         for (u32 c = 0; c < 16; c += 4) {
-            Byte a0 = t.b[c], a1 = t.b[c + 1], a2 = t.b[c + 2], a3 = t.b[c + 3];
+            const Byte a0 = t.b[c], a1 = t.b[c + 1], a2 = t.b[c + 2], a3 = t.b[c + 3];
+            const u32 at = 16 * round + c;
+            const Byte k0 = round_masks(masks, at), k1 = round_masks(masks, at + 1);
+            const Byte k2 = round_masks(masks, at + 2), k3 = round_masks(masks, at + 3);
             if (round != 14) {
                 const Byte p01 = a0 ^ a1, p12 = a1 ^ a2, p23 = a2 ^ a3, p30 = a3 ^ a0;
-                const Byte m0 = xtimes(p01) ^ a1 ^ p23, m1 = xtimes(p12) ^ a2 ^ p30;
-                const Byte m2 = xtimes(p23) ^ a3 ^ p01, m3 = xtimes(p30) ^ a0 ^ p12;
-                a0 = m0, a1 = m1, a2 = m2, a3 = m3;
+                s.b[c] = xtimes(p01) ^ (a1 ^ p23 ^ k0);
+                s.b[c + 1] = xtimes(p12) ^ (a2 ^ p30 ^ k1);
+                s.b[c + 2] = xtimes(p23) ^ (a3 ^ p01 ^ k2);
+                s.b[c + 3] = xtimes(p30) ^ (a0 ^ p12 ^ k3);
+            } else {
+                s.b[c] = a0 ^ k0;
+                s.b[c + 1] = a1 ^ k1;
+                s.b[c + 2] = a2 ^ k2;
+                s.b[c + 3] = a3 ^ k3;
             }
-            const u32 at = 16 * round + c;
-            s.b[c] = a0 ^ round_masks(masks, at);
-            s.b[c + 1] = a1 ^ round_masks(masks, at + 1);
-            s.b[c + 2] = a2 ^ round_masks(masks, at + 2);
-            s.b[c + 3] = a3 ^ round_masks(masks, at + 3);
         }
     }
     return s;
@@ -71,16 +73,23 @@ DEVICE void transpose(const Byte *bytes, u32 *out) {
     for (u32 i = 0; i < 32; i++) {
         out[i] = bytes[i / 8].p[i % 8];
     }
-    const u32 masks[5] = {0x55555555u, 0x33333333u, 0x0f0f0f0fu, 0x00ff00ffu, 0x0000ffffu};
+    const u32 masks[3] = {0x55555555u, 0x33333333u, 0x0f0f0f0fu};
     UNROLL
     for (u32 step = 5; step-- > 0;) {
         const u32 by = 1u << step;
         UNROLL
         for (u32 i = 0; i < 32; i++) {
             if ((i & by) == 0) {
-                const u32 change = ((out[i] >> by) ^ out[i + by]) & masks[step];
-                out[i] ^= change << by;
-                out[i + by] ^= change;
+                const u32 a = out[i], b = out[i + by];
+                // Squares of whole bytes are exchanged by choosing bytes.
+                if (step == 4) {
+                    out[i] = chosen_bytes(a, b, 0x5410), out[i + by] = chosen_bytes(a, b, 0x7632);
+                } else if (step == 3) {
+                    out[i] = chosen_bytes(a, b, 0x6240), out[i + by] = chosen_bytes(a, b, 0x7351);
+                } else {
+                    out[i] = LUT((x & z) | (y & ~z), a, b << by, masks[step]);
+                    out[i + by] = LUT((x & z) | (y & ~z), a >> by, b, masks[step]);
+                }
             }
         }
     }

@@ -37,9 +37,14 @@ DEVICE Block hash_lane(const Params &p, const Block *context, const Block *aad, 
         parts[i] = context[PARTS + i];
     }
     Block hash = {{0, 0, 0, 0}};
+    // At least the block of lengths; the first takes no product.
     ROLLED
-    for (u32 steps = (blocks_of(length) + blocks_of(p.aad_bytes) + 1 + LANES - 1) / LANES; steps > 0; steps--) {
-        hash = times_h32(parts, hash) ^ hashed_block(p, aad, sealed, length, (steps - 1) * LANES + lane);
+    for (u32 left = (blocks_of(length) + blocks_of(p.aad_bytes)) / LANES;; left--) {
+        hash = hash ^ hashed_block(p, aad, sealed, length, left * LANES + lane);
+        if (left == 0) {
+            break;
+        }
+        hash = times_h32(parts, hash);
     }
     return swap_block(multiply(swap_block(hash), context[POWERS + lane]));
 }

@@ -43,16 +43,27 @@ DEVICE Block first_bytes(Block x, u32 bytes) {
     return x;
 }
 
+// Word by word: an index into a block would put it into memory.
 DEVICE void store_bytes(u8 *to, Block x, u32 bytes) {
-    for (u32 i = 0; i < bytes; i++) {
-        to[i] = (u8)(x.w[i / 4] >> (8 * (i % 4)));
+    UNROLL
+    for (u32 i = 0; i < 4; i++) {
+        u32 word = x.w[i];
+        ROLLED
+        for (u32 at = 4 * i; at < bytes && at < 4 * i + 4; at++) {
+            to[at] = (u8)word;
+            word >>= 8;
+        }
     }
 }
 
 DEVICE Block load_bytes(const u8 *from, u32 bytes) {
     Block x = {{0, 0, 0, 0}};
-    for (u32 i = 0; i < bytes; i++) {
-        x.w[i / 4] |= (u32)from[i] << (8 * (i % 4));
+    UNROLL
+    for (u32 i = 0; i < 4; i++) {
+        ROLLED
+        for (u32 at = 4 * i; at < bytes && at < 4 * i + 4; at++) {
+            x.w[i] |= (u32)from[at] << (8 * (at % 4));
+        }
     }
     return x;
 }

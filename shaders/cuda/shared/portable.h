@@ -15,7 +15,7 @@ typedef unsigned long long u64;
 #define SYNC()
 static thread_local u32 host_group;
 #define GROUP() host_group
-#define READ_LATER()
+#define COMPUTED_HERE(x)
 extern "C" void set_group(u32 group) { host_group = group; }
 DEVICE void add_atomically(u32 *to, u32 amount) { *to += amount; }
 
@@ -30,10 +30,34 @@ DEVICE void add_atomically(u32 *to, u32 amount) { *to += amount; }
 #define EACH_THREAD(thread, threads) for (u32 thread = threadIdx.x, once = 1; once; once = 0)
 #define SYNC() __syncthreads()
 #define GROUP() blockIdx.x
-#define READ_LATER() asm volatile("" ::: "memory")
+// Keeps what follows from x from being computed sooner, which would cost registers meanwhile.
+#define COMPUTED_HERE(x) asm volatile("" : "+r"(x))
 DEVICE void add_atomically(u32 *to, u32 amount) { atomicAdd(to, amount); }
 
 #endif
+
+// NVIDIA's GPUs have every function of three words' bits in one instruction, AMD's have not.
+#if defined(__HIP__) || defined(PQC_GATES)
+#define SUB_BYTES sub_bytes
+#else
+#define SUB_BYTES sub_bytes_luts
+#endif
+
+template <typename F>
+DEVICE u32 lut(u32 a, u32 b, u32 c, F f) {
+#if defined(__CUDA_ARCH__)
+    // PTX names a function by what it makes of these three (ISA section 9.7.8.6).
+    constexpr u32 table = f(0xf0, 0xcc, 0xaa) & 0xff;
+    u32 d;
+    asm("lop3.b32 %0, %1, %2, %3, %4;" : "=r"(d) : "r"(a), "r"(b), "r"(c), "n"(table));
+    return d;
+#else
+    return f(a, b, c);
+#endif
+}
+
+// A function of three words, told in x, y and z.
+#define LUT(function, a, b, c) lut(a, b, c, [](u32 x, u32 y, u32 z) { return function; })
 
 // 16 bytes; words little-endian, as they lie in memory.
 struct alignas(16) Block {
@@ -42,6 +66,20 @@ struct alignas(16) Block {
 
 DEVICE Block operator^(Block a, Block b) {
     return {{a.w[0] ^ b.w[0], a.w[1] ^ b.w[1], a.w[2] ^ b.w[2], a.w[3] ^ b.w[3]}};
+}
+
+// Four of the eight bytes of b and a, b's the upper; each of the selector's digits names one, the lowest first.
+DEVICE u32 chosen_bytes(u32 a, u32 b, u32 selector) {
+#if defined(PQC_HOST)
+    const u64 both = ((u64)b << 32) | a;
+    u32 out = 0;
+    for (u32 i = 0; i < 4; i++) {
+        out |= (u32)((both >> (8 * ((selector >> (4 * i)) & 7))) & 0xff) << (8 * i);
+    }
+    return out;
+#else
+    return __byte_perm(a, b, selector);
+#endif
 }
 
 DEVICE u32 swap_bytes(u32 x) {

@@ -43,8 +43,13 @@ fn hash_lane(chunk: u32, lane: u32) -> vec4<u32> {
     let length = chunk_length(chunk);
     let blocks = blocks_of(length) + blocks_of(params.aad_bytes) + 1u;
     var hash = vec4<u32>(0u);
-    for (var steps = (blocks + LANES - 1u) / LANES; steps > 0u; steps--) {
-        hash = times_h32(hash) ^ hashed_block(chunk, length, (steps - 1u) * LANES + lane);
+    // At least the block of lengths; the first takes no product.
+    for (var left = (blocks - 1u) / LANES;; left--) {
+        hash ^= hashed_block(chunk, length, left * LANES + lane);
+        if (left == 0u) {
+            break;
+        }
+        hash = times_h32(hash);
     }
     return hash;
 }
