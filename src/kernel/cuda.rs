@@ -106,6 +106,9 @@ impl Text {
             Text::Open => ptx!("open"),
             Text::Seal => ptx!("seal"),
             Text::Tag => ptx!("tag"),
+            Text::HashLeaves => ptx!("hash_leaves"),
+            Text::HashNodes => ptx!("hash_nodes"),
+            Text::CompareRoot => ptx!("compare_root"),
         }
     }
 
