@@ -119,10 +119,8 @@ fn sealed_padding_that_is_not_zero() {
     let sealed = book::seal(&inputs);
     let used = 16 + sealed.manifest.len() + 1952 + 3309 + sealed.recipients.len() + 64;
     let start = sealed.front.len();
-    let mut gaps = vec![used..start];
-    for pair in sealed.lines.windows(2) {
-        gaps.push(start + (pair[0].offset + pair[0].length) as usize..start + pair[1].offset as usize);
-    }
+    let between = |pair: &[Line]| start + (pair[0].offset + pair[0].length) as usize..start + pair[1].offset as usize;
+    let gaps: Vec<_> = std::iter::once(used..start).chain(sealed.lines.windows(2).map(between)).collect();
     assert!(gaps.iter().all(|gap| gap.len() > 100));
     for gap in gaps {
         for at in [gap.start, gap.start + gap.len() / 2, gap.end - 1] {

@@ -68,7 +68,7 @@ fn sealed_recipients_injected() {
     let order = SealedFailure::Malformed("a recipient stands there twice, or out of order");
     let twice = book::join(vec![honest("alice"), honest("alice")]);
     refused(&with(&inputs, &sealed, twice, Some(&inputs.file_key)), &inputs, "alice", order.clone());
-    let mut entries = vec![honest("alice"), honest("bob")];
+    let mut entries = [honest("alice"), honest("bob")];
     entries.sort();
     let reversed = [&[0x82][..], &entries[1], &entries[0]].concat();
     refused(&with(&inputs, &sealed, reversed, Some(&inputs.file_key)), &inputs, "alice", order);
