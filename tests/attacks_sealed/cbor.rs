@@ -218,7 +218,7 @@ fn sealed_recipients_in_another_form() {
 }
 
 #[test]
-fn sealed_a_million_names() {
+fn sealed_two_hundred_thousand_names() {
     // As many tensors as fit, all but the last two of different names, in orders that are bad for a search.
     let count = 200_000;
     let tensors = (0..count).map(|i| tensor(i, &format!("{:06}", count - i.max(1)), "U8", &[0], 0)).collect();
