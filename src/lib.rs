@@ -73,7 +73,7 @@
 //! | [`identity`] | ML-DSA-65 and ML-KEM-768 keys, key-ids, DIDs, PEM files, trust policies |
 //! | [`attest`] | driver modules: signed statements about them, and the policy that judges those |
 //! | [`channel`] | handshake, key schedule, records, sessions; no I/O, no device, no clock of its own |
-//! | [`sealed`] | what sealed model files are made of |
+//! | [`sealed`] | sealed model files: manifest, recipients, reader, writer |
 //! | [`kernel`] | the one table of kernels, and their reference twins |
 //! | [`device`] | the trait a vendor implements; the CPU device |
 //! | [`ops`] | tensor handling after the open: cast, dequantize, permute, slice |

@@ -2,6 +2,8 @@
 //! was accepted, so that a test can tell a seed that reaches something from one that is refused at the first byte.
 
 pub mod attestation;
+#[path = "../../tests/common/sealed_book.rs"]
+mod book;
 #[path = "../../tests/common/independent.rs"]
 mod by_the_book;
 mod containers;
@@ -17,6 +19,12 @@ mod ko;
 mod pem;
 pub mod policy;
 pub mod records;
+mod sealed;
+pub mod sealed_front;
+#[path = "../../tests/common/sealed_inputs.rs"]
+mod sealed_inputs;
+pub mod sealed_manifest;
+pub mod sealed_recipients;
 pub mod seeds;
 pub mod session;
 pub mod tensor_metadata;
@@ -31,7 +39,7 @@ static MEMORY: cap::Cap<std::alloc::System> = cap::Cap::new(std::alloc::System, 
 pub type Target = (&'static str, fn(&[u8]) -> bool);
 
 /// Every target.
-pub const TARGETS: [Target; 12] = [
+pub const TARGETS: [Target; 15] = [
     ("attestation", attestation::check),
     ("handshake_device", handshake_device::check),
     ("handshake_host", handshake_host::check),
@@ -40,6 +48,9 @@ pub const TARGETS: [Target; 12] = [
     ("kernel_module", kernel_module::check),
     ("policy", policy::check),
     ("records", records::check),
+    ("sealed_front", sealed_front::check),
+    ("sealed_manifest", sealed_manifest::check),
+    ("sealed_recipients", sealed_recipients::check),
     ("session", session::check),
     ("tensor_metadata", tensor_metadata::check),
     ("text", text::check),

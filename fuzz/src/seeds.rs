@@ -3,10 +3,10 @@
 use pqc_gpu_driver::{DType, TensorMetadata};
 
 use crate::{
-    attestation,
+    attestation, book,
     containers::{gzip, xz, zstd},
     honest::{self, PROOF, transcript},
-    identity_pem, kernel_module, ko,
+    identity_pem, kernel_module, ko, sealed, sealed_recipients,
 };
 
 /// Target, name, input.
@@ -23,6 +23,7 @@ pub fn all() -> Vec<Seed> {
     files(&mut add);
     modules(&mut add);
     streams(&mut add);
+    sealed_files(&mut add);
     seeds
 }
 
@@ -226,4 +227,45 @@ fn from_pem(block: &str) -> Vec<u8> {
         }
     }
     out
+}
+
+fn sealed_files(add: Add<'_>) {
+    let honest = sealed::honest();
+    let (file, manifest) = (&honest.sealed.file, &honest.sealed.manifest);
+    let front = "sealed_front";
+    add(front, "good-file", &[file]);
+    add(front, "bad-cut", &[&file[..file.len() - 1]]);
+    let mut other = file.clone();
+    other[16 + manifest.len() + 1952] ^= 1;
+    add(front, "bad-signature", &[&other]);
+    let mut other = file.clone();
+    other[8] = 1;
+    add(front, "bad-length", &[&other[..16], &[0; 5400]]);
+
+    let target = "sealed_manifest";
+    add(target, "good-one", &[manifest]);
+    let three = book::seal(&crate::sealed_inputs::three());
+    add(target, "good-three", &[&three.manifest]);
+    let mut inputs = crate::sealed_inputs::three();
+    inputs.files = vec![("a".into(), vec![1], 1), ("b".into(), vec![], 0), ("c".into(), vec![2, 3], 2)];
+    inputs.index = b"{}".into();
+    let with = |inputs: &book::Inputs, lines: &[book::Line]| book::manifest(inputs, &three.public_key, lines);
+    add(target, "good-shards", &[&with(&inputs, &three.lines)]);
+    inputs.files[2].0 = "a".into();
+    add(target, "bad-files-of-one-name", &[&with(&inputs, &three.lines)]);
+    let mut lines = three.lines.clone();
+    lines[2].offset += 4096;
+    add(target, "bad-offset", &[&with(&crate::sealed_inputs::three(), &lines)]);
+    add(target, "bad-trailing", &[manifest, &[0]]);
+    add(target, "bad-version", &[&[0xa8, 1, 2], &manifest[3..]]);
+
+    let target = "sealed_recipients";
+    let [alice, bob, carol] = ["alice", "bob", "carol"].map(sealed_recipients::entry);
+    add(target, "good-alice-and-bob", &[&honest.sealed.recipients]);
+    add(target, "good-alice", &[&book::join(vec![alice.clone()])]);
+    add(target, "good-three", &[&book::join(vec![alice.clone(), bob.clone(), carol])]);
+    add(target, "bad-bob", &[&book::join(vec![bob])]);
+    add(target, "bad-twice", &[&book::join(vec![alice.clone(), alice.clone()])]);
+    add(target, "bad-nobody", &[&[0x80]]);
+    add(target, "bad-count", &[&[0x98, 1], &alice]);
 }

@@ -37,6 +37,8 @@ pub struct Ciphertexts<'a, S: Source + ?Sized> {
     reads: VecDeque<Read<'a>>,
     /// The read whose parts are being given.
     current: Option<(Planned, Vec<u8>)>,
+    /// Buffers of reads whose parts were given.
+    spare: Vec<Vec<u8>>,
 }
 
 #[cfg(not(target_arch = "wasm32"))]
@@ -60,7 +62,7 @@ impl<'a, S: Source + ?Sized> Ciphertexts<'a, S> {
     /// The bodies of `tensors`, which the manifest must have.
     pub(super) fn new(source: &'a S, bodies_start: u64, manifest: &'a Manifest, tensors: Range<u32>) -> Self {
         let plan = Plan::new(manifest, tensors);
-        Ciphertexts { source, bodies_start, plan, reads: VecDeque::new(), current: None }
+        Ciphertexts { source, bodies_start, plan, reads: VecDeque::new(), current: None, spare: Vec::new() }
     }
 
     /// The next piece, or None after the last tensor's last.
@@ -69,7 +71,7 @@ impl<'a, S: Source + ?Sized> Ciphertexts<'a, S> {
     /// [`SealedFailure::Padding`] where bytes between bodies are not zero.
     pub async fn next(&mut self) -> Result<Option<SealedPiece<'_>>, SealedFailure> {
         if self.current.as_ref().is_none_or(|(planned, _)| planned.parts.is_empty()) {
-            self.current = None;
+            self.spare.extend(self.current.take().map(|(_, bytes)| bytes));
             let Some(planned) = self.next_read().await? else { return Ok(None) };
             self.current = Some(planned);
         }
@@ -96,11 +98,12 @@ impl<'a, S: Source + ?Sized> Ciphertexts<'a, S> {
         if self.reads.is_empty() {
             return Ok(None);
         }
-        let (source, bodies_start) = (self.source, self.bodies_start);
+        let (source, bodies_start, spare) = (self.source, self.bodies_start, &mut self.spare);
         let first = poll_fn(|context| {
             for read in &mut self.reads {
                 if let State::Waiting = read.state {
-                    read.state = State::Reading(start(source, bodies_start, &read.planned.range));
+                    let buffer = spare.pop().unwrap_or_default();
+                    read.state = State::Reading(start(source, bodies_start, &read.planned.range, buffer));
                 }
                 if let State::Reading(reading) = &mut read.state
                     && let Poll::Ready(result) = reading.as_mut().poll(context)
@@ -124,10 +127,15 @@ impl<'a, S: Source + ?Sized> Ciphertexts<'a, S> {
     }
 }
 
-fn start<'a, S: Source + ?Sized>(source: &'a S, bodies_start: u64, range: &Range<u64>) -> Reading<'a> {
+fn start<'a, S: Source + ?Sized>(
+    source: &'a S,
+    bodies_start: u64,
+    range: &Range<u64>,
+    mut into: Vec<u8>,
+) -> Reading<'a> {
     let (offset, bytes) = (bodies_start + range.start, (range.end - range.start) as usize);
     Box::pin(async move {
-        let mut into = vec![0; bytes];
+        into.resize(bytes, 0);
         source.read_at(offset, &mut into).await?;
         Ok(into)
     })

@@ -1,0 +1,5 @@
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    pqc_gpu_driver_fuzz::sealed_front::check(data);
+});
