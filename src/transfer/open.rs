@@ -33,7 +33,7 @@ pub enum Destination<'a, D: Device> {
 /// What a verdict is for.
 pub(super) enum Claim {
     /// A record, which is released in its session's order or ends it.
-    Record(Pending),
+    Record(Box<Pending>),
     /// A tensor of a sealed file, which stands for itself.
     Sealed,
 }
@@ -126,7 +126,7 @@ impl<D: Device> Transfer<D> {
         let sealed = SealedBuffer::alloc(&self.device, &mut self.queue, &spec, pending.aad()).await?;
         let tensor = DeviceTensor::new(pending.metadata().clone(), buffer, offset, Origin::Peer);
         Ok(Begun {
-            claim: Claim::Record(pending),
+            claim: Claim::Record(Box::new(pending)),
             spec,
             context,
             sealed,

@@ -177,7 +177,7 @@ pub(super) struct Layout {
     pub(super) sealed: usize,
     /// Where the last chunk starts.
     last_plain: usize,
-    pub(super) last_sealed: usize,
+    last_sealed: usize,
 }
 
 impl Layout {
