@@ -1,5 +1,5 @@
-// Compares a body's root (docs/sealed-format.md, "Roots") with the one that was signed, all its 256 bits, and adds 1 to the body's counter where they
-// are the same: as `verify` does for each chunk whose tag holds.
+// Compares a body's root (docs/sealed-format.md, "Roots") with the one that was signed, all its 256 bits, and adds 2^31 to the body's counter where
+// they are the same: no number of chunks whose tags hold can stand in for the root.
 
 // `RootCheck` in src/kernel/digest.rs, word for word.
 struct RootCheck {
@@ -25,5 +25,5 @@ KERNEL(compare_root, 1)(RootCheck p, const u64 *top, u32 *verdicts) {
     for (u32 i = 0; i < 4; i++) {
         differs |= s.a[i] ^ (((u64)p.root[2 * i + 1] << 32) | p.root[2 * i]);
     }
-    verdicts[2 * (u64)p.verdict] += differs == 0;
+    verdicts[2 * (u64)p.verdict] += (u32)(differs == 0) << 31;
 }

@@ -1,5 +1,5 @@
-// Compares a body's root (docs/sealed-format.md, "Roots") with the one that was signed, all its 256 bits, and adds 1 to the body's counter where they
-// are the same: as `verify` does for each chunk whose tag holds.
+// Compares a body's root (docs/sealed-format.md, "Roots") with the one that was signed, all its 256 bits, and adds 2^31 to the body's counter where
+// they are the same: no number of chunks whose tags hold can stand in for the root.
 
 // `RootCheck` in src/kernel/digest.rs, word for word.
 struct Params {
@@ -26,7 +26,7 @@ fn compare_root() {
     mark_last();
     permute();
     let difference = (vec4<u32>(a0, a1) ^ params.root_first) | (vec4<u32>(a2, a3) ^ params.root_last);
-    verdicts[2u * params.verdict] += u32(all(difference == vec4<u32>(0u)));
+    verdicts[2u * params.verdict] += u32(all(difference == vec4<u32>(0u))) << 31u;
 }
 
 fn big_endian(x: u32) -> u32 {

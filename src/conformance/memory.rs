@@ -5,7 +5,12 @@ use core::ops::Range;
 use super::{noise, read, write};
 use crate::{
     device::{Binding, Device, Launch, Part, Slot, SlotWriter},
-    kernel::{Kernel, Params, VERDICT_BYTES, twin},
+    kernel::{
+        Kernel, Params, VERDICT_BYTES,
+        digest::{NODE_BYTES, ROOT_HOLDS, RootCheck},
+        twin,
+    },
+    sealed::tree,
 };
 
 /// Allocated memory is zero.
@@ -204,6 +209,37 @@ pub async fn verdicts_are_for_one_launch<D: Device>(device: &D) {
     // Another tensor's verdict of the same batch is not this one's.
     bench.decrypt(Params { verdict: 1, ..params }).await;
     assert!(bench.plaintext().await.iter().all(|&byte| byte == 0));
+}
+
+/// However often a chunk's tag is counted, it is not the root that was to hold too; nor is the root a chunk.
+pub async fn chunks_and_roots_do_not_stand_in_for_each_other<D: Device>(device: &D) {
+    let (key, plaintext) = ([5; 32], [7; 40]);
+    let body = twin::chunked::seal_body(&key, &[0; 12], &[], &plaintext, 16_384);
+    let mut bench = Bench::new(device, &body).await;
+    let params = Params { token: 77, expected: 1 + ROOT_HOLDS, ..bench.params(plaintext.len()) };
+    bench.expand(&key, params).await;
+    for counted in 1..4 {
+        bench.verify(params).await;
+        bench.finalize(params).await;
+        assert_eq!(bench.verdict().await, [counted, 0, 0, 0, 0, 0, 0, 0]);
+    }
+    let mut bench = Bench::new(device, &body).await;
+    bench.expand(&key, params).await;
+    let leaf = tree::leaf(&body);
+    write(device, &bench.aad, 0, &leaf).await;
+    let check = RootCheck { root: tree::root(vec![leaf]), verdict: 0, chunks: 1 };
+    let top = (&bench.aad, 0..NODE_BYTES as u64);
+    bench.launch(Kernel::CompareRoot, &[top, bench.verdicts()], check.params()).await;
+    bench.finalize(params).await;
+    assert_eq!(bench.verdict().await, [0, 0, 0, 128, 0, 0, 0, 0], "the root alone");
+    bench.finalize(Params { expected: 1, ..params }).await;
+    assert_eq!(bench.verdict().await[4..], [0; 4], "the root for a chunk");
+    bench.verify(params).await;
+    bench.finalize(Params { expected: 1, ..params }).await;
+    assert_eq!(bench.verdict().await[4..], [0; 4], "a root that was not to be compared");
+    bench.finalize(params).await;
+    bench.decrypt(params).await;
+    assert_eq!(bench.plaintext().await[..40], plaintext);
 }
 
 /// No chunks, expected and counted, are no verdict.

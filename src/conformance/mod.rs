@@ -35,7 +35,8 @@ macro_rules! conformance {
                     reuse_after_failure differential,
             memory: fresh_memory_is_zero freed_memory_shows_nothing slots_take_parts secret_slots_are_erased erased_contexts_are_useless
                     contexts_without_stamp_are_useless verdicts_start_as_failure launches_add_up
-                    verdicts_are_for_one_launch zero_chunks_are_never_verified,
+                    verdicts_are_for_one_launch chunks_and_roots_do_not_stand_in_for_each_other
+                    zero_chunks_are_never_verified,
             records: boundary_records split_bodies many_in_flight one_bad_tensor_in_a_batch last_chunk_of_a_large_tensor
                      callers_buffers source_changed_after_copy abandoned_tensors arrivals rekeying carried_ciphertext
                      launches_are_counted,

@@ -27,7 +27,7 @@ const CHUNK: usize = 16_400;
 pub async fn boundary_bodies<D: Device>(device: &D) {
     let mut transfer = Transfer::new(device);
     for (i, length) in [0, 1, 15, 16, 135, 136, 137, 16_383, 16_384, 16_385].into_iter().enumerate() {
-        let file = File::bytes(i as u8, length).await;
+        let file = Sample::bytes(i as u8, length).await;
         for (roots, origin) in [(Roots::Check, Origin::Publisher), (Roots::Skip, Origin::AnyRecipient)] {
             let tensor = transfer.open_sealed(&file.body.whole(roots), &file.sealed).await.expect("opens");
             assert!(bytes_of(device, &tensor).await == file.plaintext, "{length} bytes");
@@ -40,7 +40,7 @@ pub async fn boundary_bodies<D: Device>(device: &D) {
 pub async fn roots_over_many_chunks<D: Device>(device: &D) {
     let mut transfer = Transfer::new(device);
     for (i, chunks) in [2, 3, 5, 8, 9, 16, 17, 33, 129, 300].into_iter().enumerate() {
-        let file = File::bytes(i as u8, (chunks - 1) * 16_384 + 77 * i).await;
+        let file = Sample::bytes(i as u8, (chunks - 1) * 16_384 + 77 * i).await;
         transfer.begin_open_sealed_bytes(&file.body.whole(Roots::Check), &file.sealed).await.expect("queues");
         let wrong = file.with_root(|root| root[31 - i] ^= 0x80);
         transfer.begin_open_sealed_bytes(&wrong.whole(Roots::Check), &file.sealed).await.expect("queues");
@@ -55,7 +55,7 @@ pub async fn roots_over_many_chunks<D: Device>(device: &D) {
 pub async fn recipients_cannot_alter<D: Device>(device: &D) {
     let mut transfer = Transfer::new(device);
     let buffer = device.alloc(1 << 20).expect("allocates");
-    let file = File::bytes(1, 100_000).await;
+    let file = Sample::bytes(1, 100_000).await;
     for chunk in [0, 3, 6] {
         let mut altered = file.plaintext.clone();
         altered[chunk * 16_384 + 5] ^= 1;
@@ -74,8 +74,8 @@ pub async fn recipients_cannot_alter<D: Device>(device: &D) {
 /// Altered in any part, cut, or with chunks exchanged, nothing opens, whether or not the root is compared.
 pub async fn altered_sealed_bodies<D: Device>(device: &D) {
     let mut transfer = Transfer::new(device);
-    let file = File::bytes(1, 50_000).await;
-    let other = File::bytes(2, 50_000).await;
+    let file = Sample::bytes(1, 50_000).await;
+    let other = Sample::bytes(2, 50_000).await;
     let mut exchanged = file.sealed.clone();
     exchanged[..2 * CHUNK].rotate_left(CHUNK);
     let flipped = [0, CHUNK - 1, 2 * CHUNK + 9, file.sealed.len() - 1].map(|at| {
@@ -106,7 +106,7 @@ pub async fn each_for_itself<D: Device>(device: &D) {
     let buffer = device.alloc(9 * stride).expect("allocates");
     let mut files = Vec::new();
     for i in 0..9u8 {
-        let mut file = File::bytes(i, 40_000).await;
+        let mut file = Sample::bytes(i, 40_000).await;
         file.sealed[CHUNK] ^= u8::from(i % 3 == 1);
         files.push(file);
     }
@@ -150,7 +150,7 @@ pub async fn rows_of_a_tensor<D: Device>(device: &D) {
         (DType::U8, vec![2, 300_000]),
         (DType::U8, vec![20_000]),
     ] {
-        let file = File::new(7, dtype, &extents).await;
+        let file = Sample::new(7, dtype, &extents).await;
         let rows = extents[0];
         let row = (file.plaintext.len() as u64) / rows;
         let some = [
@@ -195,7 +195,7 @@ pub async fn rows_of_a_tensor<D: Device>(device: &D) {
         }
     }
     // The chunks of other rows are not those.
-    let file = File::new(8, DType::U8, &[6, 16_384]).await;
+    let file = Sample::new(8, DType::U8, &[6, 16_384]).await;
     let part = file.body.rows(2..4, Roots::Skip).expect("rows");
     let opened = transfer.open_sealed(&part, &file.sealed[CHUNK..3 * CHUNK]).await;
     assert_eq!(opened.err(), Some(Error::Decryption));
@@ -206,7 +206,7 @@ pub async fn sealed_arrivals<D: Device>(device: &D) {
     let (mut transfer, mut other) = (Transfer::new(device), Transfer::new(device));
     let mut files = Vec::new();
     for (i, length) in [100_000, 5, 16_384, 200_000].into_iter().enumerate() {
-        files.push(File::bytes(i as u8, length).await);
+        files.push(Sample::bytes(i as u8, length).await);
     }
     let mut arrivals = Vec::new();
     for file in &files {
@@ -232,7 +232,7 @@ pub async fn sealed_arrivals<D: Device>(device: &D) {
         }
         if round == 2 {
             // Others settle meanwhile.
-            let file = File::bytes(99, 50_000).await;
+            let file = Sample::bytes(99, 50_000).await;
             assert!(transfer.open_sealed(&file.body.whole(Roots::Check), &file.sealed).await.is_ok());
         }
     }
@@ -257,7 +257,7 @@ pub async fn many_small_bodies<D: Device>(device: &D) {
     let mut transfer = Transfer::new(device);
     let mut files = Vec::new();
     for i in 0..300 {
-        files.push(File::bytes(i as u8, 5 * i % 97).await);
+        files.push(Sample::bytes(i as u8, 5 * i % 97).await);
     }
     for file in &files {
         transfer.begin_open_sealed_bytes(&file.body.whole(Roots::Check), &file.sealed).await.expect("queues");
@@ -267,38 +267,45 @@ pub async fn many_small_bodies<D: Device>(device: &D) {
     }
 }
 
-/// One sealed tensor and what was sealed.
-struct File {
+/// A sealed tensor, and what was sealed.
+pub struct Sample {
     key: [u8; 32],
-    body: SealedBody,
-    plaintext: Vec<u8>,
-    sealed: Vec<u8>,
+    /// What opens it.
+    pub body: SealedBody,
+    /// The tensor.
+    pub plaintext: Vec<u8>,
+    /// Its chunks.
+    pub sealed: Vec<u8>,
 }
 
-impl File {
-    async fn bytes(seed: u8, length: usize) -> Self {
-        File::new(seed, DType::U8, &[length as u64]).await
+impl Sample {
+    /// So many bytes of noise.
+    pub async fn bytes(seed: u8, length: usize) -> Self {
+        Sample::new(seed, DType::U8, &[length as u64]).await
     }
 
-    async fn new(seed: u8, dtype: DType, extents: &[u64]) -> Self {
+    /// A tensor of noise.
+    pub async fn new(seed: u8, dtype: DType, extents: &[u64]) -> Self {
         let metadata = TensorMetadata::new("0", "weights", dtype, extents.to_vec()).expect("valid");
         let plaintext = noise(u64::from(seed) + 1000, metadata.size_bytes() as usize);
         let key = [seed; 32];
         let body = SealedBody::new(metadata, derived(&key), [0; 32]);
-        let mut file = File { key, body, plaintext, sealed: Vec::new() };
+        let mut file = Sample { key, body, plaintext, sealed: Vec::new() };
         file.sealed = file.seal(&file.plaintext).await;
         let root = tree::root(file.sealed.chunks(CHUNK).map(tree::leaf).collect());
         file.body = file.with_root(|to| *to = root);
         file
     }
 
-    async fn seal(&self, plaintext: &[u8]) -> Vec<u8> {
+    /// Other bytes under the same key and nonces: what a recipient can make.
+    pub async fn seal(&self, plaintext: &[u8]) -> Vec<u8> {
         let derived = self.body.derived();
         let params = BodyParams { key: &derived.key, nonce: *derived.base_nonce, aad: &[], chunk_bytes: 16_384 };
         seal_body(&CpuDevice::default(), params, plaintext).await.expect("seals")
     }
 
-    fn with_root(&self, change: impl FnOnce(&mut tree::Node)) -> SealedBody {
+    /// The same with another root.
+    pub fn with_root(&self, change: impl FnOnce(&mut tree::Node)) -> SealedBody {
         let mut root = *self.body.root();
         change(&mut root);
         SealedBody::new(self.body.metadata().clone(), derived(&self.key), root)

@@ -13,6 +13,9 @@ pub const ROOT: &[u8; 8] = b"pqgtroot";
 /// How many neighbours one [`super::Kernel::HashNodes`] makes one node of: seven levels.
 pub const GROUP_NODES: u32 = 128;
 
+/// What [`super::Kernel::CompareRoot`] adds to a body's counter where the root holds: more than any number of chunks.
+pub const ROOT_HOLDS: u32 = 1 << 31;
+
 /// The parameters of [`super::Kernel::CompareRoot`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RootCheck {

@@ -11,8 +11,8 @@
 //!
 //! Where a body has a root over its chunks (docs/sealed-format.md, "Roots"), three more come before [`Kernel::Finalize`], over the same
 //! copy of the ciphertext: [`Kernel::HashLeaves`], [`Kernel::HashNodes`] until one node is left, and [`Kernel::CompareRoot`], which
-//! adds 1 to the counter where the root is the signed one. Finalize then expects one more than there are chunks: no chunk can stand
-//! in for the root, because each is counted at most once.
+//! adds [`digest::ROOT_HOLDS`], 2³¹, to the counter where the root is the signed one. Finalize then expects that and the number of chunks:
+//! all of them and the root, as no number of chunks can stand in for the root.
 //!
 //! Every kernel is constant-time: no address, branch or loop bound depends on a key, plaintext or hash state.
 //!
@@ -59,7 +59,7 @@ pub enum Kernel {
     /// Seven of its levels: bindings nodes, the nodes above, one for each [`digest::GROUP_NODES`] or what is left. [`Params::chunks`] says how
     /// many nodes are bound.
     HashNodes,
-    /// Adds 1 to a body's counter where its root is the one that [`digest::RootCheck`] says: bindings top node, verdicts.
+    /// Adds [`digest::ROOT_HOLDS`] to a body's counter where its root is the one that [`digest::RootCheck`] says: bindings top node, verdicts.
     CompareRoot,
     /// Converts elements ([`Operation::CastElements`]): bindings input, output.
     CastElements,
@@ -150,7 +150,7 @@ pub struct Params {
     pub aad_bytes: u32,
     /// Which verdict of the bound verdicts is meant.
     pub verdict: u32,
-    /// Finalize: the body's chunk count, and one more where its root is compared.
+    /// Finalize: the body's chunk count, and [`digest::ROOT_HOLDS`] more where its root is compared.
     pub expected: u32,
     /// Finalize writes it and Open compares with it. Random, never zero.
     pub token: u32,

@@ -10,7 +10,7 @@ use crate::{
     Error, Result,
     channel::chunk::ChunkRange,
     device::{Binding, Device, Launch, ReadId, Slot, SlotWriter},
-    kernel::{CHUNK_BYTES, Kernel, Params, TAG_BYTES, VERDICT_BYTES},
+    kernel::{CHUNK_BYTES, Kernel, Params, TAG_BYTES, VERDICT_BYTES, digest::ROOT_HOLDS},
     sealed::tree::Node,
 };
 
@@ -231,7 +231,7 @@ pub(super) fn record_open<D: Device>(
         verdict: verdict.index,
         token: verdict.token,
         stamp: context.stamp,
-        expected: spec.chunks as u32 + u32::from(sealed.tree.is_some()),
+        expected: spec.chunks as u32 + u32::from(sealed.tree.is_some()) * ROOT_HOLDS,
         ..params
     };
     for split in &splits {

@@ -10,7 +10,13 @@ use super::{
     },
     queue::{Queue, Source},
 };
-use crate::{Error, Result, device::Device, kernel::VERDICT_BYTES};
+use crate::{
+    Error, Result,
+    device::{CpuDevice, Device},
+    kernel::{CHUNK_BYTES, TAG_BYTES, VERDICT_BYTES},
+    sealed::{SealedBody, cobblestone, tree},
+    tensor::TensorMetadata,
+};
 
 /// A body's key, nonce, AAD and chunk size.
 #[derive(Clone, Copy)]
@@ -89,6 +95,25 @@ pub async fn seal_body<D: Device>(device: &D, params: BodyParams<'_>, plaintext:
     let read = sealed.copy_body_out(device, &mut queue, 0..spec.sealed_bytes());
     let reads = queue.submit(device)?.wait(device).await?;
     Ok(reads.bytes(read).unwrap_or_default().to_vec())
+}
+
+/// Seals one tensor as a sealed file would hold it, by the CPU device: what opens it, with its root, and its chunks.
+///
+/// The input key must be used for nothing else: the salt is zeros.
+pub async fn sealed_tensor(
+    metadata: TensorMetadata,
+    input_key: &[u8; 32],
+    plaintext: &[u8],
+) -> Result<(SealedBody, Vec<u8>)> {
+    if plaintext.len() as u64 != metadata.size_bytes() {
+        return Err(Error::Usage("the plaintext's length is not that of the tensor's shape and type"));
+    }
+    let derived = cobblestone::derive(input_key, &[0; cobblestone::SALT_BYTES], &metadata.encode());
+    let params =
+        BodyParams { key: &derived.key, nonce: *derived.base_nonce, aad: &[], chunk_bytes: CHUNK_BYTES as u32 };
+    let sealed = seal_body(&CpuDevice::default(), params, plaintext).await?;
+    let leaves = sealed.chunks(CHUNK_BYTES as usize + TAG_BYTES).map(tree::leaf).collect();
+    Ok((SealedBody::new(metadata, derived, tree::root(leaves)), sealed))
 }
 
 async fn upload<D: Device>(device: &D, queue: &mut Queue<D>, bytes: &[u8]) -> Result<D::Buffer> {

@@ -75,6 +75,8 @@ pub struct Transfer<D: Device> {
     spoiled: Vec<DeviceTensor<D>>,
     /// The first failure of the device since the last settle. What is judged after it is refused.
     failure: Option<Error>,
+    /// How often the device has failed. What was on its way then may not have come.
+    failures: u64,
 }
 
 impl<D: Device> Transfer<D> {
@@ -92,6 +94,7 @@ impl<D: Device> Transfer<D> {
             settled: Vec::new(),
             spoiled: Vec::new(),
             failure: None,
+            failures: 0,
         }
     }
 
@@ -113,6 +116,11 @@ impl<D: Device> Transfer<D> {
         }
         self.contexts.push((Arc::downgrade(keys), context.clone()));
         Ok(context)
+    }
+
+    /// Notes a failure of the device, whoever it was told to.
+    fn note(&mut self, error: Option<&Error>) {
+        self.failures += u64::from(matches!(error, Some(Error::Backend(_))));
     }
 
     /// Erases the device's copies of keys that no session or tensor in flight holds any more.

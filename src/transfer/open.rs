@@ -33,7 +33,7 @@ pub enum Destination<'a, D: Device> {
 /// What a verdict is for.
 pub(super) enum Claim {
     /// A record, which is released in its session's order or ends it.
-    Record(Pending),
+    Record(Box<Pending>),
     /// A tensor of a sealed file, which stands for itself.
     Sealed,
 }
@@ -58,11 +58,14 @@ pub(super) struct Begun<D: Device> {
     pub(super) tensor: DeviceTensor<D>,
     /// What is opened where the tensor is only a part of it.
     pub(super) chunks: Option<Chunks<D>>,
+    /// [`Transfer::failures`] when it began.
+    pub(super) failures: u64,
 }
 
 /// A tensor between the recording of its launches and its release.
 pub(super) struct InFlight<D: Device> {
     claim: Claim,
+    failures: u64,
     tensor: DeviceTensor<D>,
     index: u32,
     token: u32,
@@ -122,7 +125,15 @@ impl<D: Device> Transfer<D> {
         let spec = BodySpec::record(pending.nonce(), pending.aad(), bytes);
         let sealed = SealedBuffer::alloc(&self.device, &mut self.queue, &spec, pending.aad()).await?;
         let tensor = DeviceTensor::new(pending.metadata().clone(), buffer, offset, Origin::Peer);
-        Ok(Begun { claim: Claim::Record(pending), spec, context, sealed, tensor, chunks: None })
+        Ok(Begun {
+            claim: Claim::Record(Box::new(pending)),
+            spec,
+            context,
+            sealed,
+            tensor,
+            chunks: None,
+            failures: self.failures,
+        })
     }
 
     /// Where a tensor of so many bytes will be.
@@ -148,7 +159,7 @@ impl<D: Device> Transfer<D> {
         };
         let (index, token) = (self.recorded.len() as u32, random_word()?);
         let verdict = VerdictSlot { buffer: &verdicts, capacity: VERDICTS, index, token };
-        let Begun { claim, spec, context, sealed, tensor, chunks } = begun;
+        let Begun { claim, spec, context, sealed, tensor, chunks, failures } = begun;
         let out = match &chunks {
             Some(chunks) => (chunks.buffer(), 0),
             None => (tensor.buffer(), tensor.offset()),
@@ -159,7 +170,7 @@ impl<D: Device> Transfer<D> {
         }
         self.verdicts = Some(verdicts);
         self.recorded_bytes += spec.sealed_bytes();
-        self.recorded.push(InFlight { claim, tensor, index, token });
+        self.recorded.push(InFlight { claim, failures, tensor, index, token });
         if self.recorded.len() == VERDICTS as usize || self.recorded_bytes >= BATCH_BYTES {
             self.submit_recorded();
         }
@@ -198,6 +209,7 @@ impl<D: Device> Transfer<D> {
         self.failure = None;
         self.forget_ended_epochs();
         if let Err(error) = self.clear_spoiled().await {
+            self.note(Some(&error));
             // What is refused anyway is now an error of the device. Clearing is tried again when this is dropped.
             self.settled.iter_mut().filter(|result| result.is_err()).for_each(|result| *result = Err(error.clone()));
         }
@@ -229,6 +241,7 @@ impl<D: Device> Transfer<D> {
 
     /// Releases the tensors of a batch or refuses them.
     fn judge(&mut self, batch: Submitted<D>, reads: Result<Reads>) {
+        self.note(reads.as_ref().err());
         self.failure = self.failure.take().or(reads.as_ref().err().cloned());
         let words = match (&reads, &self.failure) {
             (Ok(reads), None) => reads.bytes(batch.read),
@@ -240,7 +253,10 @@ impl<D: Device> Transfer<D> {
                 Ok(()) => self.settled.push(Ok(tensor.tensor)),
                 Err(error) => {
                     self.spoiled.push(tensor.tensor);
-                    self.settled.push(Err(self.failure.clone().unwrap_or(error)));
+                    // What came to the device in pieces may have come while it failed, and others were told then.
+                    let missed = (tensor.failures != self.failures)
+                        .then(|| Error::Backend("the device failed while the tensor was on its way".into()));
+                    self.settled.push(Err(self.failure.clone().or(missed).unwrap_or(error)));
                 }
             }
         }

@@ -37,6 +37,7 @@ impl<D: Device> Transfer<D> {
         // Tensors being opened are judged by batches of their own: a failure of theirs must not end here.
         self.submit_recorded();
         let sealed = self.seal_alone(session, tensor, sink).await;
+        self.note(sealed.as_ref().err());
         self.queue.give_slots_back(&self.device);
         self.forget_ended_epochs();
         sealed

@@ -97,7 +97,8 @@ impl<D: Device> Transfer<D> {
         if part.roots() == Roots::Check {
             sealed.demand_root(&self.device, &spec, *part.body().root())?;
         }
-        Ok(Begun { claim: Claim::Sealed, spec, context, sealed, tensor, chunks })
+        let failures = self.failures;
+        Ok(Begun { claim: Claim::Sealed, spec, context, sealed, tensor, chunks, failures })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use pqc_gpu_driver::{
     conformance::noise,
-    kernel::digest::RootCheck,
+    kernel::digest::{ROOT_HOLDS, RootCheck},
     sealed::tree::{self, Node},
 };
 
@@ -28,7 +28,7 @@ fn roots_of_any_number_of_chunks() {
         let leaves: Vec<Node> = (0..chunks).map(|i| tree::leaf(&noise(i, 16))).collect();
         let top = kernels.top(&leaves);
         let right = RootCheck { root: tree::root(leaves.clone()), verdict: 1, chunks: chunks as u32 };
-        assert_eq!(kernels.counted(&top, right), 1, "{chunks} chunks");
+        assert_eq!(kernels.counted(&top, right), ROOT_HOLDS, "{chunks} chunks");
         assert_eq!(kernels.counted(&top, RootCheck { chunks: chunks as u32 + 1, ..right }), 0, "{chunks} chunks");
         assert_eq!(kernels.counted(&top, RootCheck { root: leaves[0], ..right }), 0, "{chunks} chunks");
         for bit in 0..256 {

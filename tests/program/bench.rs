@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::support::{run, software_adapter};
 
-const BESIDE: [&str; 9] = [
+const BESIDE: [&str; 10] = [
     "host seal, one core",
     "host seal, all cores",
     "sealed upload and open, single",
@@ -15,10 +15,16 @@ const BESIDE: [&str; 9] = [
     "host seal, upload and open, sustained",
     "device seal, download",
     "device seal, download, host open",
+    "sealed file's tensor, root compared",
     "4 KiB sealed upload and open",
 ];
-const KERNELS: [&str; 4] =
-    ["verify kernel", "decrypt kernel", "open: verify, judge and decrypt kernels", "seal: encrypt and tag kernels"];
+const KERNELS: [&str; 5] = [
+    "verify kernel",
+    "decrypt kernel",
+    "open: verify, judge and decrypt kernels",
+    "seal: encrypt and tag kernels",
+    "root: hash and compare kernels",
+];
 
 #[test]
 fn the_cpu_device_is_measured_beside_the_plain_path() {
@@ -47,7 +53,7 @@ fn a_wgpu_adapter_is_measured_and_drawn() {
     figures(&report);
     // Kernels have figures, or it is told why not.
     let timed = KERNELS.map(|kernel| row(&report, kernel).is_some());
-    assert_eq!(timed, [report["not_measured"].as_array().expect("a list").is_empty(); 4], "{report}");
+    assert_eq!(timed, [report["not_measured"].as_array().expect("a list").is_empty(); 5], "{report}");
     if let (Some(verify), Some(open)) = (row(&report, KERNELS[0]), row(&report, KERNELS[2])) {
         assert!(open["seconds"].as_f64() > verify["seconds"].as_f64(), "{report}");
         // The device cannot have spent more time in them than went by.

@@ -6,6 +6,7 @@ mod device;
 mod host;
 mod kernels;
 mod report;
+mod sealed;
 
 use std::path::PathBuf;
 
@@ -56,7 +57,7 @@ pub(crate) struct Arguments {
 const IN_FLIGHT: usize = 8;
 
 /// Steps of a size, and of all, that progress is told of.
-const STEPS: (u64, u64) = (4, 2);
+const STEPS: (u64, u64) = (5, 2);
 
 impl Arguments {
     pub(crate) fn run(self) -> Result<(), Failure> {
@@ -105,6 +106,8 @@ async fn run<D: Device + KernelClock>(device: D, sizes: &[u64]) -> Result<Report
         report.rows.extend(device::upload(&mut wire, tensor).await?);
         progress.advance(1);
         report.rows.extend(device::download(&mut wire, tensor).await?);
+        progress.advance(1);
+        report.rows.extend(sealed::opening(&mut wire, tensor).await?);
         progress.advance(1);
     }
     report.rows.extend(device::small(&mut wire).await?);

@@ -11,7 +11,10 @@ use zeroize::Zeroizing;
 
 use super::{digests, operations};
 use crate::{
-    kernel::{Kernel, Params, TAG_BYTES, VERDICT_BYTES, digest::RootCheck},
+    kernel::{
+        Kernel, Params, TAG_BYTES, VERDICT_BYTES,
+        digest::{ROOT_HOLDS, RootCheck},
+    },
     parallel,
 };
 
@@ -60,7 +63,7 @@ pub(super) fn run(kernel: Kernel, read: &[&[u8]], write: &mut [u8], params: &Par
         (Kernel::CompareRoot, [top]) => {
             let mut verdict = verdict(write, params)?;
             let holds = digests::root_holds(top, &RootCheck::read(params))?;
-            verdict.0 = verdict.0.wrapping_add(holds.into());
+            verdict.0 = verdict.0.wrapping_add(u32::from(holds) * ROOT_HOLDS);
             verdict.store(write, params)?;
         }
         _ => return operations::run(kernel, read, write, params),
@@ -174,7 +177,7 @@ pub(super) struct Layout {
     pub(super) sealed: usize,
     /// Where the last chunk starts.
     last_plain: usize,
-    pub(super) last_sealed: usize,
+    last_sealed: usize,
 }
 
 impl Layout {

@@ -151,6 +151,8 @@ impl Ring {
 pub struct CpuSlot {
     memory: Box<[u8]>,
     ring: Arc<Ring>,
+    /// How much of it writers may have written, from its start.
+    handed_out: usize,
     secret: bool,
 }
 
@@ -158,7 +160,8 @@ impl Drop for CpuSlot {
     fn drop(&mut self) {
         let mut memory = core::mem::take(&mut self.memory);
         if self.secret {
-            erase(&mut memory);
+            // To erase all of it for a key would take longer than to open a small tensor.
+            erase(&mut memory[..self.handed_out]);
         }
         let mut free = self.ring.free();
         free.slots.push(Some(memory));
@@ -176,6 +179,8 @@ impl Slot for CpuSlot {
     }
 
     fn writers(&mut self, lengths: &[u64]) -> Result<Vec<CpuWriter<'_>>> {
+        let total = lengths.iter().fold(0u64, |sum, &length| sum.saturating_add(length));
+        self.handed_out = self.handed_out.max(total.min(self.memory.len() as u64) as usize);
         let mut rest = &mut self.memory[..];
         let cut = |&length: &u64| {
             let length = usize::try_from(length).map_err(|_| SLOT_TOO_SMALL)?;
@@ -311,7 +316,7 @@ impl CpuDevice {
 
     fn take(&self, memory: Option<Box<[u8]>>) -> CpuSlot {
         let memory = memory.unwrap_or_else(|| vec![0; self.info.slot_bytes as usize].into());
-        CpuSlot { memory, ring: Arc::clone(&self.ring), secret: false }
+        CpuSlot { memory, ring: Arc::clone(&self.ring), handed_out: 0, secret: false }
     }
 
     /// Other devices refuse what their limits exclude, so this one does.

@@ -79,7 +79,7 @@ impl Ring {
     }
 
     fn slot(self: &Arc<Self>, buffer: wgpu::Buffer) -> WgpuSlot {
-        WgpuSlot { buffer: Some(buffer), ring: Arc::clone(self), secret: false }
+        WgpuSlot { buffer: Some(buffer), ring: Arc::clone(self), handed_out: 0, secret: false }
     }
 }
 
@@ -132,6 +132,8 @@ pub struct WgpuSlot {
     /// None once it is on its way.
     buffer: Option<wgpu::Buffer>,
     ring: Arc<Ring>,
+    /// How much of it writers may have written, from its start.
+    handed_out: u64,
     secret: bool,
 }
 
@@ -140,7 +142,8 @@ pub(super) struct Departing {
     /// None once it is on its way back.
     buffer: Option<wgpu::Buffer>,
     ring: Arc<Ring>,
-    secret: bool,
+    /// How much of it is to be erased, from its start.
+    secret: u64,
 }
 
 impl WgpuSlot {
@@ -148,7 +151,11 @@ impl WgpuSlot {
     pub(super) fn depart(mut self) -> Option<Departing> {
         let buffer = self.buffer.take()?;
         buffer.unmap();
-        Some(Departing { buffer: Some(buffer), ring: Arc::clone(&self.ring), secret: self.secret })
+        Some(Departing { buffer: Some(buffer), ring: Arc::clone(&self.ring), secret: self.secret_bytes() })
+    }
+
+    fn secret_bytes(&self) -> u64 {
+        if self.secret { self.handed_out } else { 0 }
     }
 }
 
@@ -167,7 +174,7 @@ impl Departing {
         self.ring.change(|state| state.in_flight.push_back(submission));
         let (returning, ring, secret) = (buffer.clone(), Arc::clone(&self.ring), self.secret);
         buffer.map_async(wgpu::MapMode::Write, .., move |mapped| {
-            let usable = mapped.is_ok() && (!secret || erase(&returning));
+            let usable = mapped.is_ok() && erase(&returning, secret);
             ring.change(|state| {
                 // Slots come back in the order in which they left.
                 state.in_flight.pop_front();
@@ -189,7 +196,7 @@ impl Drop for Departing {
 impl Drop for WgpuSlot {
     fn drop(&mut self) {
         let Some(buffer) = self.buffer.take() else { return };
-        let usable = !self.secret || erase(&buffer);
+        let usable = erase(&buffer, self.secret_bytes());
         self.ring.change(|state| match usable {
             true => state.free.push(buffer),
             false => state.lost = true,
@@ -197,8 +204,10 @@ impl Drop for WgpuSlot {
     }
 }
 
-fn erase(buffer: &wgpu::Buffer) -> bool {
-    buffer.get_mapped_range_mut(..).map(|mut view| view.slice(..).fill(0)).is_ok()
+/// Erases a mapped buffer's first bytes; to erase all of it for a key would take longer than to open a small tensor.
+fn erase(buffer: &wgpu::Buffer, bytes: u64) -> bool {
+    bytes == 0
+        || buffer.get_mapped_range_mut(..bytes.next_multiple_of(4)).map(|mut view| view.slice(..).fill(0)).is_ok()
 }
 
 impl Slot for WgpuSlot {
@@ -211,6 +220,7 @@ impl Slot for WgpuSlot {
     fn writers(&mut self, lengths: &[u64]) -> Result<Vec<WgpuWriter<'_>>> {
         let total = lengths.iter().try_fold(0u64, |sum, &length| sum.checked_add(length));
         let total = total.filter(|&total| total <= self.ring.slot_bytes).ok_or(SLOT_TOO_SMALL)?;
+        self.handed_out = self.handed_out.max(total);
         let buffer = self.buffer.as_ref().ok_or_else(lost)?;
         let view = |range: core::ops::Range<u64>| {
             // A view is whole words; what it has more is zero, not what was there.

@@ -4,11 +4,16 @@ use std::{collections::BTreeMap, time::Instant};
 
 #[cfg(feature = "wgpu")]
 use pqc_gpu_driver::device::WgpuDevice;
-use pqc_gpu_driver::device::{CpuDevice, Device};
+use pqc_gpu_driver::{
+    Error,
+    device::{CpuDevice, Device},
+    sealed::Roots,
+};
 
 use super::{
     clock::{Measured, wanted},
     report::{NotMeasured, Row, Section},
+    sealed::Sealed,
 };
 use crate::{failure::Failure, model::Tensor, wire::Wire};
 
@@ -43,14 +48,19 @@ impl KernelClock for WgpuDevice {
 }
 
 /// What is measured, and the shaders whose times add up to it.
-const FIGURES: [(&str, &[&str]); 4] = [
+type Figure = (&'static str, &'static [&'static str]);
+
+const FIGURES: [Figure; 4] = [
     ("verify kernel", &["verify"]),
     ("decrypt kernel", &["open"]),
     ("open: verify, judge and decrypt kernels", &["verify", "finalize", "open"]),
     ("seal: encrypt and tag kernels", &["seal", "tag"]),
 ];
 
-/// Times the kernels that one tensor takes there and back. Run it last: timed batches are slower.
+/// The same of a sealed file's tensor.
+const OF_SEALED: [Figure; 1] = [("root: hash and compare kernels", &["hash_leaves", "hash_nodes", "compare_root"])];
+
+/// Times the kernels that one tensor takes there and back, and those of its root where it lies in a sealed file. Run it last: timed batches are slower.
 pub(super) async fn alone<D: Device + KernelClock>(
     wire: &mut Wire<D>,
     tensor: Tensor<'_>,
@@ -58,27 +68,39 @@ pub(super) async fn alone<D: Device + KernelClock>(
     if let Err(why) = wire.transfer.device().start() {
         return Ok(Err(NotMeasured { what: "kernels alone", why }));
     }
+    let bytes = tensor.metadata.size_bytes();
+    let mut rows = timed(wire, bytes, &FIGURES, async |wire| wire.there_and_back(tensor).await).await?;
+    let sealed = Sealed::of(tensor).await?;
+    rows.extend(timed(wire, bytes, &OF_SEALED, async |wire| sealed.open(wire, Roots::Check).await).await?);
+    if rows.iter().any(|row| row.seconds <= 0.0) {
+        // Some drivers offer timestamps that stand still.
+        return Ok(Err(NotMeasured { what: "kernels alone", why: "the driver's timestamps do not advance" }));
+    }
+    Ok(Ok(rows))
+}
+
+/// Repeats some work, and adds up the times of its kernels.
+async fn timed<D: Device + KernelClock>(
+    wire: &mut Wire<D>,
+    bytes: u64,
+    figures: &[Figure],
+    mut work: impl AsyncFnMut(&mut Wire<D>) -> Result<(), Error>,
+) -> Result<Vec<Row>, Error> {
     let begun = Instant::now();
     let mut runs: Vec<BTreeMap<&str, f64>> = Vec::new();
-    wire.there_and_back(tensor).await?; // warm
+    work(wire).await?; // warm
     wire.transfer.device().take();
     while wanted(runs.len(), begun) {
-        wire.there_and_back(tensor).await?;
+        work(wire).await?;
         let mut sums = BTreeMap::new();
         for (shader, seconds) in wire.transfer.device().take() {
             *sums.entry(shader).or_default() += seconds;
         }
         runs.push(sums);
     }
-    let bytes = tensor.metadata.size_bytes();
-    let rows = FIGURES.iter().map(|(what, shaders)| {
+    let row = |(what, shaders): &Figure| {
         let of_run = |run: &BTreeMap<&str, f64>| shaders.iter().filter_map(|shader| run.get(shader)).sum();
         Row::rate(Section::Kernels, what, bytes, Measured::median(runs.iter().map(of_run).collect()), None)
-    });
-    let rows: Vec<Row> = rows.collect();
-    if rows.iter().any(|row| row.seconds <= 0.0) {
-        // Some drivers offer timestamps that stand still.
-        return Ok(Err(NotMeasured { what: "kernels alone", why: "the driver's timestamps do not advance" }));
-    }
-    Ok(Ok(rows))
+    };
+    Ok(figures.iter().map(row).collect())
 }

@@ -27,16 +27,18 @@ pub(super) enum Section {
     UploadSingle,
     UploadSustained,
     Download,
+    SealedFiles,
     Kernels,
     Times,
 }
 
 impl Section {
-    pub(super) const ALL: [Section; 6] = [
+    pub(super) const ALL: [Section; 7] = [
         Section::Host,
         Section::UploadSingle,
         Section::UploadSustained,
         Section::Download,
+        Section::SealedFiles,
         Section::Kernels,
         Section::Times,
     ];
@@ -47,6 +49,7 @@ impl Section {
             Section::UploadSingle => "To the device, one tensor",
             Section::UploadSustained => "To the device, sustained",
             Section::Download => "From the device",
+            Section::SealedFiles => "Tensors of sealed files, one at a time",
             Section::Kernels => "Kernels alone, by the device's clock",
             Section::Times => "Times",
         }
