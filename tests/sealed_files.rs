@@ -1,4 +1,5 @@
 //! Sealed files from safetensors and back, over every source.
+#![cfg(feature = "safetensors")]
 #![allow(missing_docs, clippy::unwrap_used)]
 #![cfg(not(target_arch = "wasm32"))]
 

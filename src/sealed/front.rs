@@ -45,7 +45,7 @@ impl Front {
     ///
     /// Lengths are compared with their limits and the file's before anything is allocated for them. Fails with
     /// [`crate::Error::SealedFile`].
-    pub async fn read(source: &impl Source) -> Result<Self> {
+    pub async fn read<S: Source + ?Sized>(source: &S) -> Result<Self> {
         let size = source.size();
         if size < FIXED_BYTES as u64 {
             return Err(SealedFailure::Malformed("too short for a sealed file").into());

@@ -19,6 +19,11 @@ impl<S: Source> SealedModel<S> {
     /// remove is none, one to add is one already, or none would be left.
     pub fn rewrapped_front(&self, add: &[RecipientKey], remove: &[RecipientId]) -> Result<Vec<u8>> {
         let front = self.unwrapped();
+        // Anybody can wrap a key of his own for a recipient, with a MAC that holds under it. Nothing was sealed under such a
+        // key, and it must not be wrapped for others.
+        for tensor in 0..self.manifest().tensors().len() as u32 {
+            self.body(tensor)?;
+        }
         let mut recipients = front.recipients().clone().into_vec();
         for id in remove {
             let at = recipients.iter().position(|recipient| recipient.id() == *id);

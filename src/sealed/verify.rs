@@ -14,7 +14,7 @@ use crate::{Result, channel::chunk::SEALED_CHUNK_BYTES, error::SealedFailure, id
 /// Whether the recipients can open it is known to them only: tags, commitments and the recipients' MAC take the file key.
 /// `progress` hears how many bytes of bodies were verified since it was last called. Memory is that of
 /// [`Ciphertexts`], beside 32 bytes a chunk of the tensor at hand.
-pub async fn verify<S: Source>(
+pub async fn verify<S: Source + ?Sized>(
     source: &S,
     trust: &TrustPolicy,
     minimum_release: u64,
