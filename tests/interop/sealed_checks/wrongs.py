@@ -52,7 +52,8 @@ def all_wrongs() -> dict[str, Wrong]:
     for group in (
         (Level.FORM, wrong_fronts.FORMS), (Level.FORM, wrong_manifests.FORMS), (Level.FORM, wrong_keys.FORMS),
         (Level.SIGNED, wrong_keys.SIGNED), (Level.TRUSTED, wrong_keys.TRUSTED), (Level.WRAPPED, wrong_keys.WRAPPED),
-        (Level.ROOTED, wrong_bodies.ROOTED), (Level.COMMITTED, wrong_bodies.COMMITTED), (Level.SEALED, wrong_bodies.SEALED),
+        (Level.ROOTED, wrong_bodies.ROOTED), (Level.COMMITTED, wrong_bodies.COMMITTED),
+        (Level.SEALED, wrong_bodies.SEALED),
     ):  # fmt: skip
         for name, change in group[1].items():
             assert name not in result, name
