@@ -10,7 +10,7 @@ import sys
 import time
 import traceback
 
-SUBJECTS = ("cobblestones", "manifests", "roundtrips", "refusals")
+SUBJECTS = ("cobblestones", "manifests", "roundtrips", "refusals", "vectors", "program_honest", "program_wrong")
 
 
 def main() -> int:

@@ -55,11 +55,17 @@ def chunks(body: bytes) -> list[bytes]:
     return parts
 
 
-def unseal(input_key: bytes, context: bytes, header: bytes, body: bytes) -> bytes:
-    """The message, once its commitment and all its tags hold."""
+def committed(input_key: bytes, context: bytes, header: bytes) -> Message:
+    """The message with this header, once its commitment holds."""
     message = Message(input_key, header[:SALT_SIZE], context)
     if not hmac.compare_digest(message.commitment, header[SALT_SIZE:]):
         raise Unauthentic("a commitment that does not hold")
+    return message
+
+
+def unseal(input_key: bytes, context: bytes, header: bytes, body: bytes) -> bytes:
+    """The message, once its commitment and all its tags hold."""
+    message = committed(input_key, context, header)
     cipher = AESGCM(message.key)
     try:
         parts = [cipher.decrypt(message.nonce(at), chunk, None) for at, chunk in enumerate(chunks(body))]

@@ -8,7 +8,7 @@ import typing
 from pqgt.errors import Malformed, Unauthentic
 from pqgt.identity import Identity
 
-from . import body, recipients
+from . import body, cobblestone, recipients
 from .front import Front
 from .manifest import Manifest, digest
 from .recipients import Recipient
@@ -102,14 +102,23 @@ class Opened:
     sealed: Sealed
     file_key: bytes
 
+    def context(self, index: int) -> bytes:
+        """What a tensor's body is bound to."""
+        manifest = self.sealed.manifest
+        return body.context(manifest.publisher, manifest.model, index, manifest.tensors[index].metadata)
+
+    def check_commitments(self) -> None:
+        """Of every tensor: the file key is the one they are sealed under."""
+        for index, tensor in enumerate(self.sealed.manifest.tensors):
+            cobblestone.committed(body.body_key(self.file_key), self.context(index), tensor.header)
+
     def tensors(self) -> list[bytes]:
         """Every tensor's bytes, roots checked first."""
         manifest, result = self.sealed.manifest, []
         for index, (tensor, sealed) in enumerate(zip(manifest.tensors, self.sealed.bodies())):
             if root(sealed) != tensor.root:
                 raise Unauthentic(f"the root of {tensor.metadata.name!r} does not hold")
-            bound = body.context(manifest.publisher, manifest.model, index, tensor.metadata)
-            result.append(body.unseal(self.file_key, bound, tensor.header, sealed))
+            result.append(body.unseal(self.file_key, self.context(index), tensor.header, sealed))
         return result
 
     def files(self) -> dict[str, bytes]:

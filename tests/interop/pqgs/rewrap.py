@@ -19,6 +19,7 @@ def rewrap(
     """By one of the recipients. `add` and `remove`: encapsulation keys. The other recipients' wrapped keys stay."""
     with path.open("rb") as source:
         opened = opener.unseal(source, identity, trust)
+        opened.check_commitments()
         front, manifest = opened.sealed.front, digest(opened.sealed.front.manifest)
         gone = {key_id(public) for public in (*add, *remove)}
         kept = [one for one in opened.sealed.recipients if one.key_id not in gone]

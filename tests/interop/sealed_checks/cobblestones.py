@@ -51,7 +51,7 @@ def check_wrong_messages() -> None:
 
 
 def check_tree() -> None:
-    """By recursion from the top: left of a node are as many leaves as the largest power of two that is less than all."""
+    """By recursion from the top: left of a node are as many leaves as the largest power of two below all."""
 
     def top(leaves: list[bytes]) -> bytes:
         if len(leaves) == 1:

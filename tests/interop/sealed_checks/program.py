@@ -65,6 +65,16 @@ class Bench:
             code=code,
         )  # fmt: skip
 
+    def rewrap(self, sealed: pathlib.Path, who: str, *change: str, code: int | tuple[int, ...] = 0) -> Ran:
+        """By one of the recipients, in place."""
+        trust = ("--trust", self.public("publisher"))
+        return self.run("rewrap", sealed, "--identity", self.secret(who), *trust, *change, code=code)
+
+    def load(self, sealed: pathlib.Path, who: str, code: int | tuple[int, ...] = 0) -> Ran:
+        """By one of the recipients, into the CPU device."""
+        trust = ("--trust", self.public("publisher"))
+        return self.run("load", sealed, "--device", "cpu", "--identity", self.secret(who), *trust, code=code)
+
     def trusted(self, who: str) -> str:
         """What `--trust` takes."""
         return who if who == "any" else self.public(who)

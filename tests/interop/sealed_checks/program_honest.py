@@ -10,6 +10,7 @@ from pqgs.rewrap import rewrap
 from pqgt.errors import Unauthentic
 from protocol_checks.tools import named, refused
 
+from . import vectors
 from .program import Bench, bench
 from .rights import RIGHTS
 from .roundtrips import kept
@@ -30,6 +31,8 @@ def agreed(at: Bench, sealed: pathlib.Path, files: dict[str, bytes], to: set[str
             assert result.files() == {name: file for name, file in files.items() if name != INDEX}
             assert result.sealed.manifest.index == files.get(INDEX, b"")
             at.open(sealed, who, output)
+            loaded = at.load(sealed, who).summary
+            assert loaded["tensors"] == loaded["verified"] == len(result.sealed.manifest.tensors), loaded
             if several:
                 assert {file.name: file.read_bytes() for file in output.iterdir()} == files
                 for file in output.iterdir():
@@ -42,6 +45,7 @@ def agreed(at: Bench, sealed: pathlib.Path, files: dict[str, bytes], to: set[str
             with refused(Unauthentic, "not sealed for"):
                 opened(data, identity)
             at.open(sealed, who, output, code=1)
+            at.load(sealed, who, code=1)
             assert not output.exists(), f"{who} got something"
 
 
@@ -121,6 +125,7 @@ def check_unusual_files() -> None:
                 sealed.write_bytes(draft.build())
                 at.run("inspect", sealed)
                 at.run("verify", sealed, "--trust", at.public("publisher"))
+                at.load(sealed, "alice")
                 if draft.fields[7]:
                     at.open(sealed, "alice", output)
                     assert output.read_bytes() == draft.file()
@@ -153,7 +158,7 @@ def rewrapped(at: Bench, sealed: pathlib.Path, output: pathlib.Path, who: str, *
     """By the program, in place."""
     if output != sealed:
         output.write_bytes(sealed.read_bytes())
-    at.run("rewrap", output, "--identity", at.secret(who), *change)
+    at.rewrap(output, who, *change)
 
 
 def check_trust() -> None:
@@ -167,6 +172,41 @@ def check_trust() -> None:
         at.run("verify", sealed, "--trust", at.public("carol"), code=1)
         at.open(sealed, "alice", output, trust="any")
         assert [output.read_bytes()] == list(files.values())
+
+
+def check_release() -> None:
+    """It goes into the manifest, and one below the minimum is exit code 1."""
+    with bench() as at:
+        model, output = at.here / "model.safetensors", at.here / "out.safetensors"
+        files = write_model(model)
+        for number, release in enumerate((0, 7, 2**64 - 1)):
+            theirs, ours = at.here / f"theirs {number}", at.here / f"ours {number}"
+            at.seal(model, ("alice",), theirs, "--release", release)
+            sealed_by_python(model, ours, [ALICE], release)
+            for sealed in (theirs, ours):
+                assert opened(sealed.read_bytes(), ALICE, minimum=release).sealed.manifest.release == release
+                at.open(sealed, "alice", output, "--min-release", release)
+                assert [output.read_bytes()] == list(files.values())
+                output.unlink()
+                if release + 1 < 2**64:
+                    at.open(sealed, "alice", output, "--min-release", release + 1, code=1)
+                    assert not output.exists()
+
+
+def check_vector() -> None:
+    """The committed file, by each of its recipients."""
+    known = vectors.load()
+    with bench() as at:
+        sealed, output = at.here / "sealed", at.here / "out.safetensors"
+        sealed.write_bytes(vectors.raw(known["file"]))
+        vectors.publisher(known).save(at.here / "keys" / "known.pem", at.here / "keys" / "known.pub.pem")
+        data = b"".join(vectors.plaintext(tensor["plaintext_bytes"]) for tensor in known["tensors"])
+        for number, recipient in enumerate(known["recipients"]):
+            who = f"recipient {number}"
+            vectors.owner(recipient).save(at.here / "keys" / f"{who}.pem", at.here / "keys" / f"{who}.pub.pem")
+            at.open(sealed, who, output, "--min-release", known["release"], trust="known")
+            assert output.read_bytes() == vectors.raw(known["files"][0]["header"]) + data
+            output.unlink()
 
 
 def check_model_without_tensors() -> None:

@@ -14,7 +14,7 @@ from .wrongs import Level, all_wrongs
 # Who refuses what.
 INSPECT = {Level.FORM}
 VERIFY = INSPECT | {Level.SIGNED, Level.TRUSTED, Level.ROOTED}
-REWRAP = INSPECT | {Level.SIGNED, Level.TRUSTED, Level.WRAPPED}
+REWRAP = INSPECT | {Level.SIGNED, Level.TRUSTED, Level.WRAPPED, Level.COMMITTED}
 OPEN = set(Level)
 
 

@@ -146,19 +146,12 @@ ROOTED: dict[str, Change] = {
     "gap: last byte of the second": gap(1, -1),
 }  # fmt: skip
 
-SEALED: dict[str, Change] = {
+COMMITTED: dict[str, Change] = {
     "header: salt": header(lambda draft, data: flipped(data, 0)),
     "header: commitment, first byte": header(lambda draft, data: flipped(data, 24)),
     "header: commitment, last byte": header(lambda draft, data: flipped(data, -1)),
     "header: of another tensor": header(lambda draft, data: draft.headers[1]),
     "header: commitment before salt": header(lambda draft, data: data[24:] + data[:24]),
-    "signed body: first byte": body(0, lambda data: flipped(data, 0), rooted=True),
-    "signed body: first tag": body(0, lambda data: flipped(data, 16384), rooted=True),
-    "signed body: tag of an empty last chunk": body(0, lambda data: flipped(data, -1), rooted=True),
-    "signed body: middle chunk": body(2, lambda data: flipped(data, CHUNK + 5), rooted=True),
-    "signed body: last chunk": body(2, lambda data: flipped(data, -20), rooted=True),
-    "signed body: chunks swapped": body(2, swapped_chunks, rooted=True),
-    "signed body: a chunk twice": body(2, lambda data: data[:CHUNK] * 2 + data[2 * CHUNK :], rooted=True),
     "signed body: two tensors change places": functools.partial(swapped_bodies, True),
     "context: another index": in_context(lambda draft: [draft.publisher.key_id, draft.model, 1, draft.metadata[2]]),
     "context: another model": in_context(lambda draft: [draft.publisher.key_id, bytes(32), 2, draft.metadata[2]]),
@@ -171,11 +164,21 @@ SEALED: dict[str, Change] = {
     "context: none": sealed_as(lambda draft: body_key(draft.file_key), lambda draft: b""),
     "body key: the file key": sealed_as(lambda draft: draft.file_key, lambda draft: draft.context(2)),
     "body key: of another file key": sealed_as(lambda draft: body_key(bytes(32)), lambda draft: draft.context(2)),
+    "another file key, its MAC right": other_file_key,
+}  # fmt: skip
+
+SEALED: dict[str, Change] = {
+    "signed body: first byte": body(0, lambda data: flipped(data, 0), rooted=True),
+    "signed body: first tag": body(0, lambda data: flipped(data, 16384), rooted=True),
+    "signed body: tag of an empty last chunk": body(0, lambda data: flipped(data, -1), rooted=True),
+    "signed body: middle chunk": body(2, lambda data: flipped(data, CHUNK + 5), rooted=True),
+    "signed body: last chunk": body(2, lambda data: flipped(data, -20), rooted=True),
+    "signed body: chunks swapped": body(2, swapped_chunks, rooted=True),
+    "signed body: a chunk twice": body(2, lambda data: data[:CHUNK] * 2 + data[2 * CHUNK :], rooted=True),
     "chunks: numbered from 1": chunked(lambda message, number, part: message.seal_chunk(number + 1, part)),
     "chunks: with associated data": chunked(
         lambda message, number, part: AESGCM(message.key).encrypt(message.nonce(number), part, b"pqgt")),
     "chunks: numbers little-endian": chunked(lambda message, number, part: AESGCM(message.key).encrypt(
         bytes(a ^ b for a, b in zip(message.base_nonce, number.to_bytes(12, "little"))), part, None)),
     "chunks: all under one nonce": chunked(lambda message, number, part: message.seal_chunk(0, part)),
-    "another file key, its MAC right": other_file_key,
 }  # fmt: skip

@@ -21,6 +21,8 @@ class Level(enum.Enum):
     WRAPPED = enum.auto()
     # A body, or what stands between bodies: who verifies or opens. To rewrap does not ask.
     ROOTED = enum.auto()
+    # A commitment: who opens or rewraps, for he has another file key than the tensors.
+    COMMITTED = enum.auto()
     # A body whose root the publisher signed: who opens it.
     SEALED = enum.auto()
 
@@ -50,7 +52,8 @@ def all_wrongs() -> dict[str, Wrong]:
     for group in (
         (Level.FORM, wrong_fronts.FORMS), (Level.FORM, wrong_manifests.FORMS), (Level.FORM, wrong_keys.FORMS),
         (Level.SIGNED, wrong_keys.SIGNED), (Level.TRUSTED, wrong_keys.TRUSTED), (Level.WRAPPED, wrong_keys.WRAPPED),
-        (Level.ROOTED, wrong_bodies.ROOTED), (Level.SEALED, wrong_bodies.SEALED),
+        (Level.ROOTED, wrong_bodies.ROOTED), (Level.COMMITTED, wrong_bodies.COMMITTED),
+        (Level.SEALED, wrong_bodies.SEALED),
     ):  # fmt: skip
         for name, change in group[1].items():
             assert name not in result, name
