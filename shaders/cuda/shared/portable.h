@@ -18,6 +18,11 @@ static thread_local u32 host_group;
 #define COMPUTED_HERE(x)
 extern "C" void set_group(u32 group) { host_group = group; }
 DEVICE void add_atomically(u32 *to, u32 amount) { *to += amount; }
+DEVICE u32 float_bits(float x) {
+    u32 bits;
+    __builtin_memcpy(&bits, &x, 4);
+    return bits;
+}
 
 #else
 
@@ -33,6 +38,7 @@ DEVICE void add_atomically(u32 *to, u32 amount) { *to += amount; }
 // Keeps what follows from x from being computed sooner, which would cost registers meanwhile.
 #define COMPUTED_HERE(x) asm volatile("" : "+r"(x))
 DEVICE void add_atomically(u32 *to, u32 amount) { atomicAdd(to, amount); }
+DEVICE u32 float_bits(float x) { return __float_as_uint(x); }
 
 #endif
 
