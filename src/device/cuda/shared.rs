@@ -70,11 +70,12 @@ impl Core {
 }
 
 impl Drop for Core {
-    /// What is erased is erased before the context may go.
+    /// Kernels have run before they are unloaded, and what is erased is erased before the context may go.
     fn drop(&mut self) {
-        let erasing = self.lanes().stream(Lane::Erase);
-        if let Ok(_current) = self.context.enter() {
-            let _ = call!(cuStreamSynchronize(erasing));
+        let Ok((_current, mut lanes)) = self.enter() else { return };
+        for lane in [Lane::In, Lane::Compute, Lane::Out, Lane::Erase] {
+            let _ = lanes.after_all_of(Lane::End, lane);
         }
+        let _ = call!(cuStreamSynchronize(lanes.stream(Lane::End)));
     }
 }
