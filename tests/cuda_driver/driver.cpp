@@ -25,11 +25,12 @@ long number(const char *name, long otherwise) {
     return value ? atol(value) : otherwise;
 }
 
-// How many more of a kind of call succeed before one fails; -1 is all.
+// How many more of a kind of call succeed before so many fail; -1 is all.
 struct Failing {
     const char *kind;
     int code;
     long left = -1;
+    long times = 0;
     long seen = 0;
 } failing[] = {{"alloc", OUT_OF_MEMORY}, {"call", OUT_OF_MEMORY}, {"launch", 701}, {"kernel", LAUNCH_FAILED}, {"lost", UNKNOWN}};
 
@@ -37,7 +38,10 @@ int fails(const char *kind) {
     for (Failing &each : failing) {
         if (!strcmp(each.kind, kind)) {
             each.seen++;
-            if (each.left >= 0 && each.left-- == 0) {
+            if (each.left > 0) {
+                each.left--;
+            } else if (each.left == 0) {
+                each.left = --each.times > 0 ? 0 : -1;
                 return each.code;
             }
         }
@@ -119,12 +123,13 @@ void dawdle() { std::this_thread::sleep_for(std::chrono::microseconds(chance() %
 
 extern "C" {
 
-// The tests' own. From now on the n-th call of a kind fails (from 0), and no other; negative: none does.
-void stand_in_fail(const char *kind, long n) {
+// The tests' own. From now on the n-th call of a kind (from 0) fails and as many after it as make up `times`; negative: none does.
+void stand_in_fail(const char *kind, long n, long times) {
     Guard guard(lock);
     for (Failing &each : failing) {
         if (!strcmp(each.kind, kind)) {
             each.left = n;
+            each.times = times;
             each.seen = 0;
         }
     }
@@ -163,8 +168,6 @@ int cuDeviceGet(int *device, int ordinal) {
 int cuDeviceGetName(char *name, int bytes, int device) {
     return snprintf(name, (size_t)bytes, "a stand-in for tests, %d", device), 0;
 }
-
-int cuDeviceGetPCIBusId(char *id, int bytes, int device) { return snprintf(id, (size_t)bytes, "00000000:%02X:00.0", device), 0; }
 
 int cuDeviceTotalMem_v2(size_t *bytes, int) { return *bytes = (size_t)8 << 30, 0; }
 
@@ -255,6 +258,17 @@ int cuEventRecord(Event *event, Stream *stream) {
     check_event(event);
     event->last = stream_of(stream);
     event->last->operations.push_back({Operation::RECORD, {}, {}, event, ++event->recorded});
+    return 0;
+}
+
+int cuEventElapsedTime(float *milliseconds, Event *start, Event *end) {
+    BEGIN();
+    check_event(start);
+    check_event(end);
+    if (start->done < start->recorded || end->done < end->recorded) {
+        return NOT_READY;
+    }
+    *milliseconds = std::chrono::duration<float, std::milli>(end->at - start->at).count();
     return 0;
 }
 
@@ -427,7 +441,7 @@ int cuModuleLoadData(Module **module, const void *image) {
 int cuModuleUnload(Module *module) {
     Guard guard(lock);
     for (Function *function : module->functions) {
-        if (function->pending) {
+        if (function->pending && !(top() && top()->sticky)) {
             stop("a module is unloaded while launches of it are pending");
         }
         delete function;

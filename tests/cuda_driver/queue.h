@@ -2,6 +2,7 @@
 // and in a random order where it allows several.
 #pragma once
 
+#include <chrono>
 #include <deque>
 #include <functional>
 #include <mutex>
@@ -20,6 +21,7 @@ struct Range {
 struct Event {
     uint64_t recorded = 0, done = 0;
     struct Stream *last = nullptr;
+    std::chrono::steady_clock::time_point at;
 };
 
 struct Stream;
@@ -64,6 +66,7 @@ inline void run_head(Stream &stream) {
         head.run();
     } else if (head.kind == Operation::RECORD && head.event->done < head.version) {
         head.event->done = head.version;
+        head.event->at = std::chrono::steady_clock::now();
     }
 }
 

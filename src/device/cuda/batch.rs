@@ -117,7 +117,11 @@ impl CudaBatch {
         if let Some(place) = ragged(kernel, bindings) {
             return self.refuse(format!("kernel {}: binding {place} ends within a block of its buffer", kernel.name()));
         }
-        for &(text, places) in texts(kernel) {
+        let texts = texts(kernel);
+        if texts.is_empty() {
+            return self.refuse(format!("kernel {} is not among those of CUDA", kernel.name()));
+        }
+        for (text, places) in texts {
             let bound = |&place: &usize| (bindings[place].buffer.clone(), bindings[place].range.start);
             let bindings = places.iter().map(bound).collect();
             self.commands.push(Command::Run { text, bindings, params, blocks: text.blocks(units) });
@@ -159,13 +163,14 @@ fn ragged(kernel: Kernel, bindings: &[Binding<'_, CudaBuffer>]) -> Option<usize>
 }
 
 /// The texts of a kernel, and which of its bindings each takes.
-fn texts(kernel: Kernel) -> &'static [(Text, &'static [usize])] {
+fn texts(kernel: Kernel) -> Vec<(Text, &'static [usize])> {
     match kernel {
-        Kernel::ExpandKey => &[(Text::ExpandKey, &[0, 1])],
-        Kernel::Verify => &[(Text::Verify, &[0, 1, 2, 3])],
-        Kernel::Finalize => &[(Text::Finalize, &[0, 1])],
-        Kernel::Open => &[(Text::Open, &[0, 1, 2, 3])],
-        Kernel::Seal => &[(Text::Seal, &[0, 2, 3]), (Text::Tag, &[0, 1, 3])],
-        Kernel::CastElements | Kernel::DequantizeBlocks | Kernel::DequantizeChannels | Kernel::StridedCopy => &[],
+        Kernel::Seal => vec![(Text::Seal, &[0, 2, 3]), (Text::Tag, &[0, 1, 3])],
+        // All others are one text of the same name.
+        _ => {
+            let places = &[0, 1, 2, 3][..kernel.bindings().len()];
+            let same_name = Text::ALL.iter().filter(|text| text.name() == kernel.name());
+            same_name.map(|&text| (text, places)).collect()
+        }
     }
 }

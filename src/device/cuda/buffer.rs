@@ -9,9 +9,9 @@ use cudarc::driver::sys::{
 
 use super::{
     context::Context,
-    shared::Core,
     driver::{Call, call},
     lanes::{Lane, Uses},
+    shared::Core,
 };
 use crate::{Error, Result};
 

@@ -33,10 +33,20 @@ impl Event {
         Ok(event)
     }
 
+    /// The same, with the time.
+    pub(super) fn record_timed(context: &Arc<Context>, stream: CUstream) -> Call<Self> {
+        let event = Event::with_flags(context, 0)?;
+        call!(cuEventRecord(event.raw, stream))?;
+        Ok(event)
+    }
+
     /// One that marks nothing yet. The context is current.
     pub(super) fn new(context: &Arc<Context>) -> Call<Self> {
+        Event::with_flags(context, CU_EVENT_DISABLE_TIMING as u32 | CU_EVENT_BLOCKING_SYNC as u32)
+    }
+
+    fn with_flags(context: &Arc<Context>, flags: u32) -> Call<Self> {
         let mut raw = ptr::null_mut();
-        let flags = CU_EVENT_DISABLE_TIMING as u32 | CU_EVENT_BLOCKING_SYNC as u32;
         call!(cuEventCreate(&mut raw, flags))?;
         Ok(Event { raw, context: Arc::clone(context) })
     }

@@ -12,6 +12,7 @@ use super::{
     driver::{Call, Failure},
     event::{Event, Waiter},
     pinned::ReadBack,
+    timing::Timed,
 };
 use crate::Result;
 
@@ -24,6 +25,7 @@ pub struct CudaFence {
     read_back: Option<Arc<ReadBack>>,
     /// Where in it each read lies.
     reads: Vec<Range<usize>>,
+    timed: Option<Timed>,
     ended: Arc<Mutex<Ended>>,
 }
 
@@ -39,7 +41,13 @@ fn lock(ended: &Mutex<Ended>) -> MutexGuard<'_, Ended> {
 
 impl CudaFence {
     /// The event marks the batch's end. What it reads back is held until then, whatever becomes of the fence.
-    pub(super) fn new(event: Event, waiter: &Waiter, read_back: Option<ReadBack>, reads: Vec<Range<usize>>) -> Self {
+    pub(super) fn new(
+        event: Event,
+        waiter: &Waiter,
+        read_back: Option<ReadBack>,
+        reads: Vec<Range<usize>>,
+        timed: Option<Timed>,
+    ) -> Self {
         let (event, read_back) = (Arc::new(event), read_back.map(Arc::new));
         let ended = Arc::new(Mutex::new(Ended::default()));
         let (told, held) = (Arc::clone(&ended), read_back.clone());
@@ -51,7 +59,7 @@ impl CudaFence {
             drop(ended);
             waker.into_iter().for_each(Waker::wake);
         });
-        CudaFence { event, read_back, reads, ended }
+        CudaFence { event, read_back, reads, timed, ended }
     }
 
     pub(super) async fn wait(self) -> Result<Reads> {
@@ -73,6 +81,9 @@ impl CudaFence {
                 }
             })
             .await?;
+        }
+        if let Some(timed) = &self.timed {
+            timed.take()?;
         }
         let memory = self.read_back.as_ref().map_or(&[][..], |read_back| read_back.memory());
         Ok(Reads::new(self.reads.iter().map(|range| memory[range.clone()].to_vec()).collect()))

@@ -60,8 +60,6 @@ pub(super) struct Facts {
     pub(super) pools: bool,
     /// Whether memory that the process cannot write may be registered.
     pub(super) read_only_memory: bool,
-    /// "00000000:01:00.0", by which NVML knows it.
-    pub(super) bus_id: String,
 }
 
 pub(super) fn facts(id: String, device: CUdevice) -> Result<Facts> {
@@ -76,8 +74,6 @@ pub(super) fn facts(id: String, device: CUdevice) -> Result<Facts> {
     let (major, minor) = architecture;
     let mut name = [0; 128];
     call!(cuDeviceGetName(name.as_mut_ptr(), name.len() as i32 - 1, device))?;
-    let mut bus_id = [0; 32];
-    call!(cuDeviceGetPCIBusId(bus_id.as_mut_ptr(), bus_id.len() as i32 - 1, device))?;
     let mut version = 0;
     call!(cuDriverGetVersion(&mut version))?;
     let mut total = 0;
@@ -104,7 +100,6 @@ pub(super) fn facts(id: String, device: CUdevice) -> Result<Facts> {
         architecture,
         pools: ask(CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED)? != 0,
         read_only_memory: ask(CU_DEVICE_ATTRIBUTE_READ_ONLY_HOST_REGISTER_SUPPORTED)? != 0,
-        bus_id: text(&bus_id),
     })
 }
 

@@ -12,6 +12,7 @@ use super::{
     lanes::{Lane, Lanes},
     pinned::ReadBacks,
     shared::Core,
+    timing::{Clock, Timed},
 };
 use crate::{
     Result,
@@ -19,7 +20,12 @@ use crate::{
 };
 
 /// Gives all commands of a batch to the lanes, in their order, and says where they end.
-pub(super) fn issue(core: &Arc<Core>, read_backs: &Arc<ReadBacks>, mut batch: CudaBatch) -> Result<CudaFence> {
+pub(super) fn issue(
+    core: &Arc<Core>,
+    read_backs: &Arc<ReadBacks>,
+    clock: &Arc<Clock>,
+    mut batch: CudaBatch,
+) -> Result<CudaFence> {
     core.context.alive()?;
     if let Some(wrong) = batch.wrong.take() {
         return Err(wrong);
@@ -40,9 +46,10 @@ pub(super) fn issue(core: &Arc<Core>, read_backs: &Arc<ReadBacks>, mut batch: Cu
         }
     };
     let to = read_back.as_ref().map_or(ptr::null_mut(), |read_back| read_back.pointer());
+    let mut timed = clock.is_on().then(|| Timed { runs: Vec::new(), clock: Arc::clone(clock) });
     let issued = {
         let (_current, mut lanes) = core.enter()?;
-        core.context.noting(issue_all(core, &mut lanes, &mut batch.commands, &kernels, to))
+        core.context.noting(issue_all(core, &mut lanes, &mut batch.commands, &kernels, to, &mut timed))
     };
     let event = match issued {
         Ok(event) => event,
@@ -55,7 +62,7 @@ pub(super) fn issue(core: &Arc<Core>, read_backs: &Arc<ReadBacks>, mut batch: Cu
     // Only now, and outside the lanes: the last handle to a buffer erases it, behind the work that uses it.
     let CudaBatch { commands, reads, .. } = batch;
     drop(commands);
-    Ok(CudaFence::new(event, &core.batches, read_back, reads))
+    Ok(CudaFence::new(event, &core.batches, read_back, reads, timed))
 }
 
 fn issue_all(
@@ -64,6 +71,7 @@ fn issue_all(
     commands: &mut [Command],
     kernels: &[Option<&Kernel>],
     read_back: *mut u8,
+    timed: &mut Option<Timed>,
 ) -> Call<Event> {
     for (command, kernel) in commands.iter_mut().zip(kernels) {
         match command {
@@ -74,9 +82,14 @@ fn issue_all(
             Command::Run { text, bindings, params, blocks } => {
                 let Some(kernel) = kernel else { continue };
                 bindings.iter().try_for_each(|(buffer, _)| lanes.after(Lane::Compute, buffer.uses()))?;
+                let compute = lanes.stream(Lane::Compute);
+                let start = timed.is_some().then(|| Event::record_timed(&core.context, compute)).transpose()?;
                 let launched = launch(lanes, kernel, *text, bindings, params, *blocks);
                 lanes.count(Lane::Compute, bindings.iter().map(|(buffer, _)| buffer.uses()));
                 launched?;
+                if let (Some(timed), Some(start)) = (timed.as_mut(), start) {
+                    timed.runs.push((text.name(), start, Event::record_timed(&core.context, compute)?));
+                }
             }
             Command::Clear { buffer, range } => {
                 lanes.after(Lane::Compute, buffer.uses())?;
@@ -102,13 +115,7 @@ fn issue_all(
     Event::record(&core.context, lanes.stream(Lane::End))
 }
 
-fn copy_in(
-    core: &Core,
-    lanes: &mut Lanes,
-    slot: CudaSlot,
-    to: &CudaBuffer,
-    parts: &[super::super::Part],
-) -> Call {
+fn copy_in(core: &Core, lanes: &mut Lanes, slot: CudaSlot, to: &CudaBuffer, parts: &[super::super::Part]) -> Call {
     lanes.after(Lane::In, to.uses())?;
     let stream = lanes.stream(Lane::In);
     let copy = |part: &super::super::Part| {

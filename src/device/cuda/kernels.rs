@@ -63,7 +63,8 @@ impl Kernel {
 
 impl Drop for Kernel {
     fn drop(&mut self) {
-        if let Ok(_current) = self.context.enter_lost() {
+        // What a lost device still runs stays where it is.
+        if let Ok(_current) = self.context.enter() {
             let _ = call!(cuModuleUnload(self.module));
         }
     }

@@ -19,11 +19,13 @@ mod info;
 mod issue;
 mod kernels;
 mod lanes;
+mod nvml;
 mod nvrtc;
 mod pinned;
 mod registered;
 mod ring;
 mod shared;
+mod timing;
 
 use core::{ops::Range, sync::atomic::Ordering};
 use std::sync::{Arc, atomic::AtomicU64};
@@ -34,18 +36,15 @@ pub use self::{
     batch::CudaBatch,
     buffer::CudaBuffer,
     fence::CudaFence,
+    nvml::ConfidentialComputing,
     registered::{CudaRegistered, Owner},
     ring::{CudaSlot, CudaWriter},
+    timing::KernelTime,
 };
 
 use self::{
-    buffer::Kind,
-    context::Context,
-    info::Facts,
-    pinned::ReadBacks,
-    registered::Registered,
-    ring::Ring,
-    shared::Core,
+    buffer::Kind, context::Context, info::Facts, pinned::ReadBacks, registered::Registered, ring::Ring, shared::Core,
+    timing::Clock,
 };
 use super::{Device, DeviceInfo, Launch, Part, ReadId, Reads};
 use crate::{Error, Result};
@@ -57,6 +56,7 @@ pub struct CudaDevice {
     ring: Arc<Ring>,
     read_backs: Arc<ReadBacks>,
     launches: AtomicU64,
+    clock: Arc<Clock>,
     core: Arc<Core>,
 }
 
@@ -86,7 +86,7 @@ impl CudaDevice {
     }
 
     fn with(facts: Facts, context: Context) -> Result<Self> {
-        let Facts { info, architecture, pools, read_only_memory, .. } = facts;
+        let Facts { info, architecture, pools, read_only_memory } = facts;
         let core = Arc::new(Core::new(context, architecture, pools)?);
         Ok(Self::over(info, read_only_memory, core))
     }
@@ -96,6 +96,7 @@ impl CudaDevice {
             ring: Arc::new(Ring::new(info.slots, info.slot_bytes, &core.context)),
             read_backs: Arc::new(ReadBacks::new(info.slot_bytes)),
             launches: AtomicU64::new(0),
+            clock: Arc::default(),
             info,
             read_only_memory,
             core,
@@ -106,6 +107,11 @@ impl CudaDevice {
     /// go from one to the other.
     pub fn sibling(&self) -> Self {
         Self::over(self.info.clone(), self.read_only_memory, Arc::clone(&self.core))
+    }
+
+    /// Whether this system's GPUs are in NVIDIA's confidential mode, as NVML says. Never claimed where it does not.
+    pub fn confidential_computing(&self) -> ConfidentialComputing {
+        nvml::confidential_computing()
     }
 
     /// Lets tensors be opened into, or sealed out of, memory of the application's, which stays the application's: it is not
@@ -213,7 +219,7 @@ impl Device for CudaDevice {
 
     fn submit(&self, batch: CudaBatch) -> Result<CudaFence> {
         let launches = batch.launches;
-        let fence = issue::issue(&self.core, &self.read_backs, batch)?;
+        let fence = issue::issue(&self.core, &self.read_backs, &self.clock, batch)?;
         self.launches.fetch_add(launches, Ordering::Relaxed);
         Ok(fence)
     }

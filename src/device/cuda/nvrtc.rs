@@ -54,7 +54,14 @@ pub(super) fn machine_code(source: &str, (major, minor): (u32, u32)) -> Result<V
     let mut raw = core::ptr::null_mut();
     // SAFETY: strings end with a zero byte, there are no headers, and `raw` is written.
     let created = unsafe {
-        sys::nvrtcCreateProgram(&mut raw, source.as_ptr(), c"kernel.cu".as_ptr(), 0, core::ptr::null(), core::ptr::null())
+        sys::nvrtcCreateProgram(
+            &mut raw,
+            source.as_ptr(),
+            c"kernel.cu".as_ptr(),
+            0,
+            core::ptr::null(),
+            core::ptr::null(),
+        )
     };
     created.result().map_err(|error| said("nvrtcCreateProgram", error))?;
     let program = Program(raw);

@@ -72,10 +72,12 @@ impl Core {
 impl Drop for Core {
     /// Kernels have run before they are unloaded, and what is erased is erased before the context may go.
     fn drop(&mut self) {
-        let Ok((_current, mut lanes)) = self.enter() else { return };
-        for lane in [Lane::In, Lane::Compute, Lane::Out, Lane::Erase] {
-            let _ = lanes.after_all_of(Lane::End, lane);
+        let Ok((_current, lanes)) = self.enter() else { return };
+        for lane in [Lane::In, Lane::Compute, Lane::Out, Lane::Erase, Lane::End] {
+            if let Err(failure) = call!(cuStreamSynchronize(lanes.stream(lane))) {
+                // Nobody knows what still runs: it is left to the end of the process.
+                self.context.lose(failure);
+            }
         }
-        let _ = call!(cuStreamSynchronize(lanes.stream(Lane::End)));
     }
 }
