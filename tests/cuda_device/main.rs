@@ -14,34 +14,12 @@ use pqc_gpu_driver::{
     channel::session::Pending,
     conformance,
     device::{CudaDevice, Slot, SlotWriter},
-    kernel::cuda::Text,
 };
 
 conformance!(suite, CudaDevice::open(0));
 
-/// The suite's cases, and those of them that need the tensor kernels.
-const CASES: usize = 44;
-const OF_TENSOR_KERNELS: [&str; 12] = [
-    "casts_of_every_short_value",
-    "casts_of_binary32",
-    "casts_of_any_shape",
-    "dequantized_blocks",
-    "dequantized_channels",
-    "results_are_sealed",
-    "permutes_in_every_order",
-    "transposes",
-    "slices",
-    "copies_of_parts",
-    "channels_of_parts",
-    "impossible_launches_are_refused",
-];
-
 fn suite_on_a_stand_in(environment: &[(&str, &str)]) {
-    if Text::ALL.iter().any(|text| text.name() == "cast_elements") {
-        return stand_in::run("suite::", &[], CASES, 2, environment);
-    }
-    println!("skipped: the tensor kernels are not among CUDA's yet; all other cases run");
-    stand_in::run("suite::", &OF_TENSOR_KERNELS, CASES - OF_TENSOR_KERNELS.len(), 2, environment);
+    stand_in::run("suite::", 44, 2, environment);
 }
 
 /// Seeds choose the order in which the stand-in does what it may.
@@ -60,14 +38,14 @@ fn the_suite_without_pools_on_a_stand_in_driver() {
 #[test]
 fn memory_on_a_stand_in_driver() {
     for seed in ["1", "2", "3", "4"] {
-        stand_in::run("memory::", &[], 10, 2, &[("PQC_STAND_IN_SEED", seed)]);
+        stand_in::run("memory::", 10, 2, &[("PQC_STAND_IN_SEED", seed)]);
     }
 }
 
 #[test]
 fn failures_and_losses_on_a_stand_in_driver() {
     for seed in ["1", "2"] {
-        stand_in::run("loss::", &[], 6, 1, &[("PQC_STAND_IN_SEED", seed)]);
+        stand_in::run("loss::", 6, 1, &[("PQC_STAND_IN_SEED", seed)]);
     }
 }
 
