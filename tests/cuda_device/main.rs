@@ -5,6 +5,8 @@
 mod driver;
 mod loss;
 mod memory;
+mod program;
+mod sharing;
 mod stand_in;
 
 use std::ops::Range;
@@ -47,6 +49,11 @@ fn failures_and_losses_on_a_stand_in_driver() {
     for seed in ["1", "2"] {
         stand_in::run("loss::", 6, 1, &[("PQC_STAND_IN_SEED", seed)]);
     }
+}
+
+#[test]
+fn sharing_on_a_stand_in_driver() {
+    stand_in::run("sharing::", 3, 1, &[]);
 }
 
 fn metadata(bytes: usize) -> TensorMetadata {

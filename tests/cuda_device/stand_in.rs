@@ -42,8 +42,8 @@ fn compile(source: &Path, library: &Path, more: &[&str]) -> Result<(), String> {
     Ok(())
 }
 
-/// A child process of this program's own, with the stand-in in the place of the driver.
-pub(crate) fn child() -> Option<Command> {
+/// A program, as this one itself, with the stand-in in the place of the driver.
+pub(crate) fn with_stand_in(program: &Path) -> Option<Command> {
     static BUILT: OnceLock<Result<Built, String>> = OnceLock::new();
     if !cfg!(target_os = "linux") {
         println!("skipped: the stand-in driver is for Linux");
@@ -59,7 +59,7 @@ pub(crate) fn child() -> Option<Command> {
     };
     let mut paths: Vec<PathBuf> = vec![built.folder.path().into()];
     paths.extend(env::var_os("LD_LIBRARY_PATH").iter().flat_map(env::split_paths));
-    let mut child = Command::new(env::current_exe().expect("this program"));
+    let mut child = Command::new(program);
     child
         .env("LD_LIBRARY_PATH", env::join_paths(paths).expect("paths"))
         .env("PQC_STAND_IN_KERNELS", built.folder.path())
@@ -69,7 +69,7 @@ pub(crate) fn child() -> Option<Command> {
 
 /// Runs the tests whose names begin like this, with the environment: so many, and none may fail or be skipped.
 pub(crate) fn run(begin: &str, cases: usize, threads: usize, environment: &[(&str, &str)]) {
-    let Some(mut child) = child() else { return };
+    let Some(mut child) = with_stand_in(&env::current_exe().expect("this program")) else { return };
     child.args([begin, &format!("--test-threads={threads}"), "--show-output"]);
     child.envs(environment.iter().copied());
     let output = child.output().expect("runs");

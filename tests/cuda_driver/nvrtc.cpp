@@ -1,5 +1,6 @@
 // A stand-in for NVRTC: what it gives as machine code is the text itself, which the stand-in driver knows.
 
+#include <cstdlib>
 #include <cstring>
 #include <string>
 
@@ -15,6 +16,9 @@ int nvrtcCreateProgram(Program **program, const char *source, const char *, int,
 }
 
 int nvrtcCompileProgram(Program *program, int options, const char *const *option) {
+    if (getenv("PQC_STAND_IN_NVRTC_FAILS")) {
+        return 6;
+    }
     // NVRTC_ERROR_INVALID_OPTION, NVRTC_ERROR_COMPILATION.
     bool architecture = false;
     for (int i = 0; i < options; i++) {

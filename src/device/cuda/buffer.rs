@@ -35,6 +35,8 @@ pub(super) enum Kind {
     Pooled,
     /// An allocation of its own.
     Own,
+    /// The same, to be given to other processes.
+    Shared,
     /// Another process's, opened here. It is that process's to erase.
     Imported,
     /// The application's.
@@ -47,13 +49,13 @@ impl CudaBuffer {
         let taken = bytes.max(1).next_multiple_of(16);
         match &core.pool {
             Some(pool) => Self::allocated(core, bytes, taken, Kind::Pooled, |stream| pool.alloc(taken, stream)),
-            None => Self::whole(core, bytes, taken),
+            None => Self::whole(core, bytes, taken, Kind::Own),
         }
     }
 
     /// Zeroed memory in an allocation of its own.
-    pub(super) fn whole(core: &Arc<Core>, bytes: u64, taken: u64) -> Result<Self> {
-        Self::allocated(core, bytes, taken, Kind::Own, |_| {
+    pub(super) fn whole(core: &Arc<Core>, bytes: u64, taken: u64, kind: Kind) -> Result<Self> {
+        Self::allocated(core, bytes, taken, kind, |_| {
             let mut pointer = 0;
             call!(cuMemAlloc_v2(&mut pointer, taken as usize)).map(|()| pointer)
         })
@@ -110,8 +112,8 @@ impl CudaBuffer {
         self.0.taken
     }
 
-    pub(super) fn is_own(&self) -> bool {
-        self.0.kind == Kind::Own
+    pub(super) fn is_shared(&self) -> bool {
+        self.0.kind == Kind::Shared
     }
 
     pub(super) fn uses(&self) -> &Uses {
@@ -122,8 +124,9 @@ impl CudaBuffer {
         Arc::ptr_eq(&self.0.core, core)
     }
 
-    pub(super) fn core(&self) -> &Arc<Core> {
-        &self.0.core
+    /// The number of the GPU that it lies in.
+    pub(super) fn device(&self) -> i32 {
+        self.0.core.context.device()
     }
 
     /// Whether two handles reach the same bytes.

@@ -12,10 +12,12 @@
 mod batch;
 mod buffer;
 mod context;
+mod dlpack;
 mod driver;
 mod event;
 mod fence;
 mod info;
+mod ipc;
 mod issue;
 mod kernels;
 mod lanes;
@@ -35,7 +37,9 @@ use cudarc::driver::sys::{CUcontext, CUdeviceptr, CUstream};
 pub use self::{
     batch::CudaBatch,
     buffer::CudaBuffer,
+    dlpack::{Dlpack, DlpackElement},
     fence::CudaFence,
+    ipc::CudaIpcHandle,
     nvml::ConfidentialComputing,
     registered::{CudaRegistered, Owner},
     ring::{CudaSlot, CudaWriter},
