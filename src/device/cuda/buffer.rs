@@ -150,7 +150,8 @@ impl Memory {
             return Ok(());
         }
         let (_current, mut lanes) = core.enter()?;
-        lanes.after(Lane::Erase, uses)?;
+        // Where it cannot be put behind its last use, that is waited for.
+        lanes.after(Lane::Erase, uses).or_else(|_| lanes.finish())?;
         let stream = lanes.stream(Lane::Erase);
         lanes.count(Lane::Erase, []);
         if *kind != Kind::Imported {

@@ -119,6 +119,11 @@ impl Lanes {
         uses.into_iter().for_each(|uses| uses.0[lane as usize].store(self.issued[lane as usize], Ordering::Relaxed));
     }
 
+    /// Waits until every lane has done what it was given.
+    pub(super) fn finish(&self) -> Call {
+        self.streams.iter().try_for_each(|stream| call!(cuStreamSynchronize(stream.raw)))
+    }
+
     /// What every lane does next comes after an event.
     pub(super) fn all_after(&mut self, event: &Event) -> Call {
         self.streams.iter().try_for_each(|stream| call!(cuStreamWaitEvent(stream.raw, event.raw(), 0)))

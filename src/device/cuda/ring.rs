@@ -115,10 +115,17 @@ impl CudaSlot {
         }
     }
 
-    /// Leaves it to the end of the process: nobody knows what the GPU still does with it.
+    /// Leaves it to the end of the process, but for a secret: nobody knows what the GPU still does with it.
     pub(super) fn lose(mut self) {
         match &mut self.0 {
-            Staged::Slot(lent) => mem::forget(lent.pinned.take()),
+            Staged::Slot(lent) => {
+                if let Some(mut pinned) = lent.pinned.take() {
+                    if lent.secret {
+                        pinned.erase(0..pinned.bytes() as usize);
+                    }
+                    mem::forget(pinned);
+                }
+            }
             Staged::Registered(part) => mem::forget(part.clone()),
         }
     }

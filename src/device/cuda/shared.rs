@@ -73,11 +73,9 @@ impl Drop for Core {
     /// Kernels have run before they are unloaded, and what is erased is erased before the context may go.
     fn drop(&mut self) {
         let Ok((_current, lanes)) = self.enter() else { return };
-        for lane in [Lane::In, Lane::Compute, Lane::Out, Lane::Erase, Lane::End] {
-            if let Err(failure) = call!(cuStreamSynchronize(lanes.stream(lane))) {
-                // Nobody knows what still runs: it is left to the end of the process.
-                self.context.lose(failure);
-            }
+        if let Err(failure) = lanes.finish() {
+            // Nobody knows what still runs: it is left to the end of the process.
+            self.context.lose(failure);
         }
     }
 }
