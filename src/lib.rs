@@ -108,6 +108,10 @@ pub mod transport;
 #[cfg(feature = "wgpu")]
 pub use wgpu;
 
+/// The cudarc that this crate was built with: its types are in [`device::CudaDevice`]'s interface.
+#[cfg(all(feature = "cuda", not(target_arch = "wasm32")))]
+pub use cudarc;
+
 pub use channel::{ChannelSession, EncryptedTensor};
 pub use clock::SystemClock;
 pub use error::{Error, Result};

@@ -30,6 +30,8 @@
 //! # }
 //! ```
 
+#[cfg(all(feature = "cuda", not(target_arch = "wasm32")))]
+mod dlpack;
 mod linear;
 mod strided;
 mod tensor;

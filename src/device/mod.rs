@@ -9,7 +9,12 @@
 //! - Memory is zero when allocated and erased before it is freed.
 //! - A buffer lives until the last handle to it and the last command that uses it are gone.
 
+#[cfg(any(feature = "wgpu", all(feature = "cuda", not(target_arch = "wasm32"))))]
+mod check;
 mod cpu;
+#[cfg(all(feature = "cuda", not(target_arch = "wasm32")))]
+#[allow(unsafe_code)] // the driver's interface is C's
+pub mod cuda;
 #[cfg(feature = "wgpu")]
 pub mod wgpu;
 
@@ -18,6 +23,8 @@ use core::ops::Range;
 #[cfg(feature = "wgpu")]
 pub use self::wgpu::{WgpuBuffer, WgpuDevice};
 pub use cpu::{CpuBuffer, CpuDevice};
+#[cfg(all(feature = "cuda", not(target_arch = "wasm32")))]
+pub use cuda::{CudaBuffer, CudaDevice};
 
 pub use crate::parallel::MaybeSend;
 

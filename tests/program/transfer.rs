@@ -5,7 +5,7 @@ use std::{collections::HashMap, fs, path::Path};
 use safetensors::{Dtype, tensor::TensorView};
 
 use super::{
-    devices::has_gpu,
+    devices::{first_gpu, has_gpu},
     support::{Run, run, software_adapter},
 };
 
@@ -15,7 +15,7 @@ const TAMPER: [&str; 7] = ["ciphertext", "tag", "metadata", "sequence", "replay"
 fn the_built_in_model_crosses_and_comes_back() {
     let run = run(&["transfer", "--json"]);
     assert_eq!(run.code, 0, "{run:?}");
-    let device = if has_gpu() { "wgpu" } else { "cpu" };
+    let device = &first_gpu();
     assert!(run.stderr.contains(&format!("auto chose {device}")), "auto says what it chose: {run:?}");
     contract(&run, device, 12, 44_544);
 }
@@ -159,7 +159,7 @@ fn what_is_no_model_is_one_line_and_exit_code_2() {
 
 #[test]
 fn absent_devices_and_wrong_words() {
-    for device in ["wgpu:99", "wgpu:no such adapter", "cuda", "cuda:3", "rocm"] {
+    for device in ["wgpu:99", "wgpu:no such adapter", "cuda:98", "cuda:99", "rocm"] {
         run(&["transfer", "--device", device]).fails_with(3);
         run(&["bench", "--device", device]).fails_with(3);
     }

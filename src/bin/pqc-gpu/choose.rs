@@ -2,6 +2,8 @@
 
 use std::str::FromStr;
 
+#[cfg(feature = "cuda")]
+use pqc_gpu_driver::device::CudaDevice;
 #[cfg(feature = "wgpu")]
 use pqc_gpu_driver::device::WgpuDevice;
 use pqc_gpu_driver::{
@@ -48,6 +50,8 @@ pub(crate) enum AnyDevice {
     Cpu(CpuDevice),
     #[cfg(feature = "wgpu")]
     Wgpu(WgpuDevice),
+    #[cfg(feature = "cuda")]
+    Cuda(CudaDevice),
 }
 
 /// Runs an expression on a chosen device, whichever kind it is: `on_device!(any, device => expression)`.
@@ -57,6 +61,8 @@ macro_rules! on_device {
             $crate::choose::AnyDevice::Cpu($device) => $run,
             #[cfg(feature = "wgpu")]
             $crate::choose::AnyDevice::Wgpu($device) => $run,
+            #[cfg(feature = "cuda")]
+            $crate::choose::AnyDevice::Cuda($device) => $run,
         }
     };
 }
@@ -103,6 +109,15 @@ impl DeviceChoice {
             DeviceChoice::Wgpu(adapter) => adapters::open(adapter).map(AnyDevice::Wgpu),
             #[cfg(not(feature = "wgpu"))]
             DeviceChoice::Wgpu(_) => Err(missing("wgpu")),
+            #[cfg(feature = "cuda")]
+            DeviceChoice::Cuda(number) => match CudaDevice::open(*number) {
+                Ok(device) => Ok(AnyDevice::Cuda(device)),
+                Err(Error::DeviceUnavailable { device, remedy }) => {
+                    Err(Error::DeviceUnavailable { device, remedy: format!("{remedy}; or use --device cpu") })
+                }
+                Err(error) => Err(error),
+            },
+            #[cfg(not(feature = "cuda"))]
             DeviceChoice::Cuda(_) => Err(missing("CUDA")),
             DeviceChoice::Rocm(_) => Err(missing("ROCm")),
         }
@@ -204,7 +219,7 @@ mod tests {
     fn only_the_device_asked_for_is_opened() {
         assert_eq!(DeviceChoice::Cpu.open().expect("cpu").info().id, "cpu");
         let absent = DeviceChoice::Wgpu(Adapter::Named("no adapter's name has this in it".into()));
-        for absent in [absent, DeviceChoice::Cuda(0), DeviceChoice::Rocm(3)] {
+        for absent in [absent, DeviceChoice::Cuda(u32::MAX), DeviceChoice::Rocm(3)] {
             assert!(matches!(absent.open_named(), Err(Error::DeviceUnavailable { .. })));
         }
     }

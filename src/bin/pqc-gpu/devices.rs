@@ -1,6 +1,8 @@
 //! `pqc-gpu devices`: what can be used here, and what holds when it is.
 
 use pqc_gpu_driver::Error;
+#[cfg(feature = "cuda")]
+use pqc_gpu_driver::device::{CudaDevice, cuda::ConfidentialComputing};
 use serde::Serialize;
 
 use crate::{
@@ -18,6 +20,10 @@ Examples:
 
 /// The mode that every device of this version runs in.
 const MODE: &str = "every mode, between endpoints that pin each other";
+/// Where NVML says that the GPU is in NVIDIA's confidential mode.
+#[cfg(feature = "cuda")]
+const CONFIDENTIAL_MODE: &str = "inside NVIDIA Confidential Computing, says NVML: bus, host OS and hypervisor are the vendor's \
+    promise, of which no evidence was asked for; between endpoints that pin each other";
 const PROMISE: &str =
     "nobody on network, CDN, disk or page cache reads or alters a tensor between sealing and the device";
 /// What holds nowhere, whatever the device.
@@ -74,6 +80,9 @@ struct Facts {
     promise: &'static str,
     session_key: &'static str,
     bus: &'static str,
+    /// NVIDIA's confidential mode: on, development, off or unknown. Only for CUDA devices.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    confidential_computing: Option<&'static str>,
 }
 
 /// The devices of a kind, at least one: what it says is absent where none is there.
@@ -84,6 +93,12 @@ fn entries(choice: &DeviceChoice) -> Vec<Entry> {
         let absent = found.iter().all(|found| found.software).then(|| Entry::new(choice.id(), choice.open_named()));
         let there = found.iter().map(|found| Entry::new(found.id.clone(), found.open().map(AnyDevice::Wgpu)));
         return absent.into_iter().chain(there).collect();
+    }
+    #[cfg(feature = "cuda")]
+    if matches!(choice, DeviceChoice::Cuda(_)) {
+        let numbers = 0..CudaDevice::count().unwrap_or_default().max(1);
+        let each = numbers.map(DeviceChoice::Cuda).map(|choice| Entry::new(choice.id(), choice.open_named()));
+        return each.collect();
     }
     vec![Entry::new(choice.id(), choice.open_named())]
 }
@@ -108,6 +123,7 @@ impl Facts {
     fn of(device: &AnyDevice) -> Self {
         let info = device.info();
         let (session_key, bus) = keys_and_bus(device);
+        let (confidential_computing, mode) = confidential_computing(device);
         Facts {
             name: info.name.clone(),
             driver: info.driver.clone(),
@@ -117,10 +133,11 @@ impl Facts {
             max_binding_bytes: info.max_binding_bytes,
             binding_alignment: info.binding_alignment,
             staging_bytes: info.staging_bytes(),
-            mode: MODE,
+            mode,
             promise: PROMISE,
             session_key,
             bus,
+            confidential_computing,
         }
     }
 }
@@ -128,6 +145,11 @@ impl Facts {
 /// Where the session's key is, and what whoever listens on the way to the device's memory gets.
 fn keys_and_bus(device: &AnyDevice) -> (&'static str, &'static str) {
     const HOST_HELD: &str = "host-held: host RAM holds keys";
+    #[cfg(any(feature = "wgpu", feature = "cuda"))]
+    const CROSSES: (&str, &str) = (
+        "host-held: host RAM holds keys, and the session key crosses the bus at set-up",
+        "tensors cross as ciphertext only; a bus tap that recorded the set-up has the session key and can decrypt",
+    );
     let info = device.info();
     match device {
         AnyDevice::Cpu(_) => (HOST_HELD, "none, so nothing is promised about one"),
@@ -141,10 +163,27 @@ fn keys_and_bus(device: &AnyDevice) -> (&'static str, &'static str) {
             (HOST_HELD, "none: the GPU shares the host's RAM, where tensors lie open once they are opened")
         }
         #[cfg(feature = "wgpu")]
-        AnyDevice::Wgpu(_) => (
-            "host-held: host RAM holds keys, and the session key crosses the bus at set-up",
-            "tensors cross as ciphertext only; a bus tap that recorded the set-up has the session key and can decrypt",
-        ),
+        AnyDevice::Wgpu(_) => CROSSES,
+        #[cfg(feature = "cuda")]
+        AnyDevice::Cuda(_) if info.unified_memory => {
+            (HOST_HELD, "none: the GPU shares the host's RAM, where tensors lie open once they are opened")
+        }
+        #[cfg(feature = "cuda")]
+        AnyDevice::Cuda(_) => CROSSES,
+    }
+}
+
+/// NVIDIA's confidential mode, where it can be known, and the mode that the device runs in.
+fn confidential_computing(device: &AnyDevice) -> (Option<&'static str>, &'static str) {
+    match device {
+        #[cfg(feature = "cuda")]
+        AnyDevice::Cuda(device) => match device.confidential_computing() {
+            ConfidentialComputing::On => (Some("on"), CONFIDENTIAL_MODE),
+            ConfidentialComputing::Development => (Some("development: it protects nothing"), MODE),
+            ConfidentialComputing::Off => (Some("off"), MODE),
+            _ => (Some("unknown"), MODE),
+        },
+        _ => (None, MODE),
     }
 }
 
@@ -164,20 +203,27 @@ fn print(devices: &[Entry]) -> Result<(), Failure> {
     for entry in devices {
         output::lines([String::new()])?;
         match (&entry.facts, &entry.reason) {
-            (Some(facts), _) => output::lines([
-                format!("{}:", entry.id),
-                format!("  software       {}", if facts.software { "yes" } else { "no" }),
-                format!("  memory         {}", if facts.unified_memory { "the host's" } else { "its own" }),
-                format!("  largest buffer {} bytes, binding {} bytes", facts.max_buffer_bytes, facts.max_binding_bytes),
-                format!(
-                    "  staging        {} bytes, offsets in multiples of {}",
-                    facts.staging_bytes, facts.binding_alignment
-                ),
-                format!("  holds          {}:", facts.mode),
-                format!("                 {}", facts.promise),
-                format!("  session key    {}", facts.session_key),
-                format!("  bus            {}", facts.bus),
-            ])?,
+            (Some(facts), _) => output::lines(
+                [
+                    format!("{}:", entry.id),
+                    format!("  software       {}", if facts.software { "yes" } else { "no" }),
+                    format!("  memory         {}", if facts.unified_memory { "the host's" } else { "its own" }),
+                    format!(
+                        "  largest buffer {} bytes, binding {} bytes",
+                        facts.max_buffer_bytes, facts.max_binding_bytes
+                    ),
+                    format!(
+                        "  staging        {} bytes, offsets in multiples of {}",
+                        facts.staging_bytes, facts.binding_alignment
+                    ),
+                    format!("  holds          {}:", facts.mode),
+                    format!("                 {}", facts.promise),
+                    format!("  session key    {}", facts.session_key),
+                    format!("  bus            {}", facts.bus),
+                ]
+                .into_iter()
+                .chain(facts.confidential_computing.map(|said| format!("  confidential   {said}"))),
+            )?,
             (None, Some(reason)) => output::lines([format!("{}: {reason}", entry.id)])?,
             (None, None) => {}
         }

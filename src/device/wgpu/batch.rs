@@ -4,9 +4,8 @@ use core::ops::Range;
 use std::sync::Arc;
 
 use super::{
-    super::{Binding, DeviceInfo, Launch, Part, ReadId},
+    super::{Binding, DeviceInfo, Launch, Part, ReadId, check::check},
     Shared, WgpuBuffer, WgpuFence, WgpuSlot,
-    check::check,
     encode::{Encoded, Encoder},
 };
 use crate::{

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Shared, errors::Scope};
+use super::{super::check::Bound, Shared, errors::Scope};
 
 /// A handle to a buffer of the device. The last handle to memory of the library's own erases it.
 #[derive(Clone)]
@@ -37,8 +37,14 @@ impl WgpuBuffer {
     pub(super) fn is_callers(&self) -> bool {
         self.0.owner.is_none()
     }
+}
 
-    pub(super) fn is(&self, other: &WgpuBuffer) -> bool {
+impl Bound for WgpuBuffer {
+    fn size(&self) -> u64 {
+        self.size()
+    }
+
+    fn shares(&self, other: &Self) -> bool {
         self.0.buffer == other.0.buffer
     }
 }

@@ -9,7 +9,6 @@
 mod adapter;
 mod batch;
 mod buffer;
-mod check;
 mod encode;
 mod errors;
 mod fence;

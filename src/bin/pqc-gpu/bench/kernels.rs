@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, time::Instant};
 
+#[cfg(feature = "cuda")]
+use pqc_gpu_driver::device::CudaDevice;
 #[cfg(feature = "wgpu")]
 use pqc_gpu_driver::device::WgpuDevice;
 use pqc_gpu_driver::{
@@ -44,6 +46,18 @@ impl KernelClock for WgpuDevice {
 
     fn take(&self) -> Vec<(&'static str, f64)> {
         self.kernel_times().into_iter().map(|time| (time.shader, time.seconds)).collect()
+    }
+}
+
+#[cfg(feature = "cuda")]
+impl KernelClock for CudaDevice {
+    fn start(&self) -> Result<(), &'static str> {
+        self.time_kernels(true);
+        Ok(())
+    }
+
+    fn take(&self) -> Vec<(&'static str, f64)> {
+        self.kernel_times().into_iter().map(|time| (time.kernel, time.seconds)).collect()
     }
 }
 

@@ -1,21 +1,27 @@
-//! What the shaders take for granted of a launch.
+//! What kernels on GPUs take for granted of a launch.
 
 use core::ops::Range;
 
-use super::{
-    super::{Binding, DeviceInfo},
-    WgpuBuffer,
-};
+use super::{Binding, DeviceInfo};
 use crate::kernel::{
     Access, Kernel, Operation, Params, TAG_BYTES, VERDICT_BYTES,
     digest::{GROUP_NODES, NODE_BYTES, RootCheck},
 };
 
-/// Gives how much the shaders have to do, as [`Shader::workgroups`](crate::kernel::wgsl::Shader::workgroups) counts it, or what is wrong.
-pub(super) fn check(
+/// What is bound.
+pub(super) trait Bound {
+    /// Size in bytes.
+    fn size(&self) -> u64;
+
+    /// Whether it is, at least in part, the same memory.
+    fn shares(&self, other: &Self) -> bool;
+}
+
+/// Gives how much the kernels have to do, in chunks or in written words, or what is wrong.
+pub(super) fn check<B: Bound>(
     info: &DeviceInfo,
     kernel: Kernel,
-    bindings: &[Binding<'_, WgpuBuffer>],
+    bindings: &[Binding<'_, B>],
     params: &Params,
 ) -> Result<u32, String> {
     let name = kernel.name();
@@ -33,7 +39,7 @@ pub(super) fn check(
             return Err("a binding that is empty, too large, not aligned or beyond its buffer".into());
         }
         let written = accesses[i] == Access::Write;
-        if written && bindings.iter().enumerate().any(|(j, other)| j != i && other.buffer.is(binding.buffer)) {
+        if written && bindings.iter().enumerate().any(|(j, other)| j != i && other.buffer.shares(binding.buffer)) {
             return Err(format!("kernel {name} would write a buffer that it reads"));
         }
     }
