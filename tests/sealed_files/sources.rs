@@ -198,7 +198,8 @@ fn rows_come_alone() {
         for rows in [0..0, 0..1, 4095..4097, 4096..8192, 1_000_000..1_000_001, count - 1..count, 0..count, count..count]
         {
             let opened = model.open_rows(3, rows.clone(), Roots::Skip).await.unwrap();
-            assert_eq!(opened.roots, Roots::Skip);
+            assert_eq!((opened.roots, opened.metadata.name()), (Roots::Skip, "d"));
+            assert_eq!(opened.metadata.shape().extents(), [rows.end - rows.start, 4]);
             assert!(opened.bytes == whole[rows.start as usize * 4..rows.end as usize * 4], "{rows:?}");
         }
         for (tensor, rows) in [(3, 0..count + 1), (3, count + 1..count + 1), (0, 0..1), (9, 0..0)] {
