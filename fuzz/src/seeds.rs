@@ -254,6 +254,10 @@ fn sealed_files(add: Add<'_>) {
     inputs.files[2].0 = "a".into();
     add(target, "bad-files-of-one-name", &[&with(&inputs, &three.lines)]);
     let mut lines = three.lines.clone();
+    lines[0].metadata =
+        book::metadata(&book::Tensor { name: "long".into(), ..crate::sealed_inputs::three().tensors[0].clone() });
+    add(target, "bad-tensors-of-one-name", &[&with(&crate::sealed_inputs::three(), &lines)]);
+    let mut lines = three.lines.clone();
     lines[2].offset += 4096;
     add(target, "bad-offset", &[&with(&crate::sealed_inputs::three(), &lines)]);
     add(target, "bad-trailing", &[manifest, &[0]]);

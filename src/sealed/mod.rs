@@ -2,6 +2,28 @@
 //!
 //! [`PlainModel`] is sealed by a [`Sealing`]. [`Front::read`] reads what a file says of itself, [`SealedModel::open`] opens it
 //! with an identity, from any [`Source`]; [`verify`] checks what can be checked without a key.
+//!
+//! ```
+//! # use std::{collections::BTreeMap, io::Cursor};
+//! # use pqc_gpu_driver::{DType, Identity, TensorMetadata, TrustPolicy, block_on};
+//! use pqc_gpu_driver::sealed::{PlainModel, RecipientKey, Roots, SealedModel, Sealing};
+//!
+//! # fn main() -> pqc_gpu_driver::Result<()> {
+//! let (publisher, reader) = (Identity::generate()?, Identity::generate()?);
+//! let weights = vec![7; 100_000]; // of safetensors files: `safetensors::SafetensorsModel`
+//! let metadata = TensorMetadata::new("0", "weights", DType::U8, [100, 1000])?;
+//! let model = PlainModel::new(BTreeMap::new(), vec![(metadata, &weights)])?;
+//! let mut file = Cursor::new(Vec::new());
+//! Sealing::new(&model, &publisher, &[RecipientKey::from(reader.public())], 1)?.write(&mut file, |_| ())?;
+//!
+//! // Anybody may carry the file; its reader pins the publisher.
+//! let trust = TrustPolicy::pin(publisher.public_key().clone());
+//! let sealed = block_on(SealedModel::open(file.into_inner(), &reader, &trust, 1))?;
+//! let opened = block_on(sealed.open_tensor(0, Roots::Check))?;
+//! assert_eq!(opened.bytes, weights);
+//! # Ok(())
+//! # }
+//! ```
 
 mod body;
 mod ciphertext;

@@ -18,6 +18,7 @@ use crate::{
     channel::chunk::{CHUNK_BYTES, ChunkRange},
     error::SealedFailure,
     identity::{Identity, TrustPolicy},
+    tensor::TensorMetadata,
 };
 
 /// A sealed file whose manifest, publisher, recipients and length were verified with an identity that can open it.
@@ -31,8 +32,8 @@ pub struct SealedModel<S> {
 
 /// A tensor, or rows of one, in the clear.
 pub struct OpenedTensor {
-    /// What the tensor is. Of rows, still that of the whole tensor.
-    pub metadata: crate::TensorMetadata,
+    /// What the tensor is; of rows, with an outermost extent of as many.
+    pub metadata: TensorMetadata,
     /// Little-endian, as in safetensors.
     pub bytes: Vec<u8>,
     /// Whether the publisher's root was compared.
@@ -128,13 +129,16 @@ impl<S: Source> SealedModel<S> {
             return Err(Error::Usage("rows are read without the rest of their tensor, so its root must be skipped"));
         }
         let (body, start) = (self.body(tensor)?, self.body_range(tensor)?.start);
-        let wanted = row_bytes(self.tensor(tensor)?, rows)?;
-        let (metadata, mut bytes) = (body.metadata().clone(), Vec::new());
+        let wanted = row_bytes(self.tensor(tensor)?, rows.clone())?;
+        let (whole, mut bytes) = (body.metadata(), Vec::new());
+        let mut extents = whole.shape().extents().to_vec();
+        extents.iter_mut().take(1).for_each(|outermost| *outermost = rows.end - rows.start);
+        let metadata = TensorMetadata::new(whole.tensor_id(), whole.name(), whole.dtype(), extents)?;
         if wanted.is_empty() {
             return Ok(OpenedTensor { metadata, bytes, roots });
         }
         let key = ChunkKey::new(body.derived());
-        let mut chunks = ChunkRange::whole(metadata.size_bytes());
+        let mut chunks = ChunkRange::whole(whole.size_bytes());
         chunks.take((wanted.start / CHUNK_BYTES) as u32);
         while chunks.plaintext().start < wanted.end && !chunks.is_empty() {
             let left = wanted.end - chunks.plaintext().start;

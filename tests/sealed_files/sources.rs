@@ -168,9 +168,11 @@ fn openers_take_pieces_in_order_only_and_all_of_them() {
     let opener = || model.opener(4, Roots::Check).unwrap();
     let altered = Err(SealedFailure::Ciphertext(4).into());
     // Ended early.
-    let (mut short, mut out) = (opener(), Vec::new());
-    short.open(&body[..16400], &mut out).unwrap();
-    assert_eq!(short.finish(), altered);
+    for roots in [Roots::Check, Roots::Skip] {
+        let (mut short, mut out) = (model.opener(4, roots).unwrap(), Vec::new());
+        short.open(&body[..32800], &mut out).unwrap();
+        assert_eq!(short.finish(), altered);
+    }
     // Another chunk than the next: nothing of it comes out, and nothing after it.
     let (mut other, mut out) = (opener(), vec![1]);
     assert_eq!(other.open(&body[16400..32800], &mut out), altered.clone().map(drop));
@@ -198,7 +200,8 @@ fn rows_come_alone() {
         for rows in [0..0, 0..1, 4095..4097, 4096..8192, 1_000_000..1_000_001, count - 1..count, 0..count, count..count]
         {
             let opened = model.open_rows(3, rows.clone(), Roots::Skip).await.unwrap();
-            assert_eq!(opened.roots, Roots::Skip);
+            assert_eq!((opened.roots, opened.metadata.name()), (Roots::Skip, "d"));
+            assert_eq!(opened.metadata.shape().extents(), [rows.end - rows.start, 4]);
             assert!(opened.bytes == whole[rows.start as usize * 4..rows.end as usize * 4], "{rows:?}");
         }
         for (tensor, rows) in [(3, 0..count + 1), (3, count + 1..count + 1), (0, 0..1), (9, 0..0)] {
