@@ -77,7 +77,7 @@
 //! | [`kernel`] | the one table of kernels, and their reference twins |
 //! | [`device`] | the trait a vendor implements; the CPU device |
 //! | [`ops`] | tensor handling after the open: cast, dequantize, permute, slice |
-//! | [`transfer`] | records into device memory and out of it; the ciphertext-only backend |
+//! | [`transfer`] | records into device memory and out of it, sealed tensors into it; the ciphertext-only backend |
 //! | [`transport`] | handshake and records over streams, blocking and asynchronous |
 //! | `conformance` | the suite every device passes (feature `conformance`) |
 //!

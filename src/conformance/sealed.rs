@@ -13,7 +13,7 @@ use super::{
 use crate::{
     DType, Error, TensorMetadata,
     device::{CpuDevice, Device},
-    establish_channel,
+    establish_channel, ops,
     sealed::{Roots, SealedBody, cobblestone, tree},
     transfer::{
         Destination, Origin, Transfer,
@@ -68,6 +68,8 @@ pub async fn recipients_cannot_alter<D: Device>(device: &D) {
         let tensor = transfer.open_sealed(&file.body.whole(Roots::Skip), &sealed).await.expect("opens");
         assert!(bytes_of(device, &tensor).await == altered);
         assert_eq!(tensor.origin(), Origin::AnyRecipient);
+        let some = ops::slice(transfer.device(), &tensor, core::slice::from_ref(&(3..9_000))).await.expect("slices");
+        assert_eq!(some.origin(), Origin::AnyRecipient, "and of what is made of it");
     }
 }
 

@@ -76,3 +76,17 @@ impl<D: Device> core::fmt::Debug for DeviceTensor<D> {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_any_recipient_may_have_touched_is_anyones() {
+        use Origin::{AnyRecipient, Peer, Publisher};
+        for origin in [Peer, Publisher, AnyRecipient] {
+            assert_eq!((origin.and(AnyRecipient), AnyRecipient.and(origin)), (AnyRecipient, AnyRecipient));
+        }
+        assert_eq!((Peer.and(Publisher), Publisher.and(Peer)), (Peer, Publisher));
+    }
+}
