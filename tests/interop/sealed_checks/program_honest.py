@@ -8,6 +8,7 @@ from pqgs import opener
 from pqgs.model import Model
 from pqgs.rewrap import rewrap
 from pqgt.errors import Unauthentic
+from pqgt.identity import did
 from protocol_checks.tools import named, refused
 
 from . import vectors
@@ -113,6 +114,31 @@ def check_sealed_twice() -> None:
             fresh = [result.file_key, manifest.model, *(tensor.header[:24] for tensor in manifest.tensors)]
             assert len(set(fresh)) == len(fresh) and not seen & set(fresh)
             seen |= set(fresh)
+
+
+def check_facts() -> None:
+    """What `inspect`, `verify` and `load` say of a file is what Python reads in it."""
+    with bench() as at:
+        model, sealed = at.here / "model.safetensors", at.here / "sealed"
+        write_model(model)
+        for seal in (
+            lambda: at.seal(model, ("alice", "carol"), sealed, "--release", 9),
+            lambda: sealed_by_python(model, sealed, [ALICE, CAROL], 9),
+        ):
+            seal()
+            one = opener.inspect(io.BytesIO(sealed.read_bytes()))
+            known = {
+                "model_id": one.manifest.model.hex(), "publisher": did(PUBLISHER.public), "release": 9,
+                "recipients": [recipient.key_id.hex() for recipient in one.recipients],
+                "tensors": len(one.manifest.tensors),
+                "bytes": sum(tensor.metadata.size() for tensor in one.manifest.tensors),
+            }  # fmt: skip
+            for ran in (
+                at.run("inspect", sealed), at.run("verify", sealed, "--trust", at.public("publisher")),
+                at.load(sealed, "alice"),
+            ):  # fmt: skip
+                assert {name: ran.summary[name] for name in known} == known, ran.summary
+            sealed.unlink()
 
 
 def check_unusual_files() -> None:
