@@ -9,7 +9,7 @@ use std::{
 use cudarc::driver::sys::{CUevent, CUevent_flags_enum::*, CUresult, CUstream};
 
 use super::{
-    context::Context,
+    context::{Context, Entered},
     driver::{Call, call},
 };
 use crate::{Error, Result};
@@ -53,6 +53,11 @@ impl Event {
 
     pub(super) fn raw(&self) -> CUevent {
         self.raw
+    }
+
+    /// Makes its context current.
+    pub(super) fn enter(&self) -> Call<Entered> {
+        self.context.enter()
     }
 
     /// Whether the stream has come so far.
