@@ -77,8 +77,8 @@ pub(crate) fn with_stand_in(program: &Path) -> Option<Command> {
     Some(child)
 }
 
-/// Runs the tests whose names begin like this, with the environment: so many, and none may fail or be skipped.
-pub(crate) fn run(begin: &str, cases: usize, threads: usize, environment: &[(&str, &str)]) {
+/// Runs the tests whose names begin like this, with the environment: at least so many, and none may fail or be skipped.
+pub(crate) fn run(begin: &str, least: usize, threads: usize, environment: &[(&str, &str)]) {
     let Some(mut child) = with_stand_in(&env::current_exe().expect("this program")) else { return };
     child.args([begin, &format!("--test-threads={threads}"), "--show-output"]);
     child.envs(environment.iter().copied());
@@ -86,7 +86,7 @@ pub(crate) fn run(begin: &str, cases: usize, threads: usize, environment: &[(&st
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     let passed = out.lines().filter(|line| line.starts_with("test ") && line.ends_with("... ok")).count();
     assert!(output.status.success(), "{begin} with {environment:?}: {}\n{out}\n{err}", output.status);
-    assert_eq!(passed, cases, "{begin}: not as many ran\n{out}");
+    assert!(passed >= least, "{begin}: {passed} of {least} ran\n{out}");
     assert!(!out.contains("skipped: "), "{begin}: skipped\n{out}");
 }
 
