@@ -129,10 +129,9 @@ fn a_kernel_that_ends_the_device() {
 
 #[test]
 fn a_device_lost_at_any_call() {
-    let mut number = 32;
-    for n in [0, 1, 5, 20, 21, 22, 23, 50, 80, 81, 82, 100, 120, 140, 160, 180, 200, 220, 240, 260] {
+    let calls = [0, 1, 5, 20, 21, 22, 23, 50, 80, 81, 82, 100, 120, 140, 160, 180, 200, 220, 240, 260];
+    for (number, n) in (32..).zip(calls) {
         let Some(device) = gpu(number) else { return };
-        number += 1;
         driver::fail("lost", n);
         let released = block_on(open_some(&device));
         driver::fail("lost", -1);

@@ -40,7 +40,7 @@ fn the_suite_without_pools_on_a_stand_in_driver() {
 #[test]
 fn memory_on_a_stand_in_driver() {
     for seed in ["1", "2", "3", "4"] {
-        stand_in::run("memory::", 10, 2, &[("PQC_STAND_IN_SEED", seed)]);
+        stand_in::run("memory::", 11, 2, &[("PQC_STAND_IN_SEED", seed)]);
     }
 }
 

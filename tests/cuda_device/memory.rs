@@ -146,14 +146,7 @@ fn the_applications_context() {
             let tensor = block_on(Transfer::new(&device).open(pending, &body)).unwrap();
             assert!(block_on(read(&device, tensor.buffer(), 0..20_000)) == noise(1, 20_000));
         }
-        drop(device);
-        settle_threads();
     });
-}
-
-/// What was dropped is put away by the device's threads.
-fn settle_threads() {
-    thread::sleep(std::time::Duration::from_millis(50));
 }
 
 /// A batch keeps what it uses until it has run: the handles may go as soon as it is recorded.
@@ -191,6 +184,40 @@ fn handles_may_go_before_their_batch_runs() {
                 assert_eq!(stamp, [1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4, 0, 0, 0]);
             });
         }
+    });
+}
+
+/// A buffer that is used again and again, by every lane, within a batch and from batch to batch: each use sees what came before
+/// it and nothing of what comes after.
+#[test]
+fn what_comes_later_waits_for_what_came_before() {
+    on_the_gpu(|device| {
+        let buffer = device.alloc(40_000).unwrap();
+        block_on(async {
+            let mut fences = Vec::new();
+            for round in 0..30u64 {
+                let mut batch = device.batch();
+                let mut reads = Vec::new();
+                for part in 0..2 {
+                    let bytes = noise(2 * round + part, 40_000);
+                    let mut slot = device.slot().await.unwrap();
+                    slot.writers(&[40_000]).unwrap()[0].write(0, &bytes).unwrap();
+                    device.copy_in(&mut batch, slot, &buffer, &[Part { from: 0, to: 0, bytes: 40_000 }]);
+                    let whole = device.copy_out(&mut batch, &buffer, 0..40_000);
+                    device.clear(&mut batch, &buffer, 100..20_000);
+                    reads.push((whole, device.copy_out(&mut batch, &buffer, 0..40_000), bytes));
+                }
+                fences.push((device.submit(batch).unwrap(), reads));
+            }
+            for (fence, reads) in fences {
+                let seen = device.wait(fence).await.unwrap();
+                for (whole, cleared, mut bytes) in reads {
+                    assert!(seen.bytes(whole).unwrap() == bytes, "what was copied in");
+                    bytes[100..20_000].fill(0);
+                    assert!(seen.bytes(cleared).unwrap() == bytes, "what was cleared");
+                }
+            }
+        });
     });
 }
 

@@ -2,7 +2,8 @@
 //! this program run again. What they tell is told of the stand-in alone.
 
 use std::{
-    env,
+    env, fs,
+    hash::{DefaultHasher, Hash, Hasher},
     path::{Path, PathBuf},
     process::Command,
     sync::OnceLock,
@@ -10,24 +11,33 @@ use std::{
 
 use pqc_gpu_driver::kernel::cuda::Text;
 
-/// The folder with the libraries; kept until the end of the process.
-struct Built {
-    folder: tempfile::TempDir,
-}
-
-fn build() -> Result<Built, String> {
-    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+/// The folder with the libraries, made once for each state of their sources.
+fn build() -> Result<PathBuf, String> {
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cuda_driver");
-    let place = folder.path().to_path_buf();
+    let mut state = DefaultHasher::new();
+    for name in ["driver.cpp", "kernels.h", "memory.h", "nvml.cpp", "nvrtc.cpp", "queue.h"] {
+        fs::read(sources.join(name)).expect("is there").hash(&mut state);
+    }
+    Text::ALL.iter().for_each(|text| text.source().hash(&mut state));
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("cuda-stand-in-{:016x}", state.finish()));
+    if folder.is_dir() {
+        return Ok(folder);
+    }
+    let building = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).map_err(|error| error.to_string())?;
+    let place = building.path();
     compile(&sources.join("driver.cpp"), &place.join("libcuda.so"), &["-Wl,-soname,libcuda.so.1", "-ldl"])?;
     compile(&sources.join("nvrtc.cpp"), &place.join("libnvrtc.so"), &[])?;
     compile(&sources.join("nvml.cpp"), &place.join("libnvidia-ml.so.1"), &[])?;
     for text in Text::ALL {
         let source = place.join(format!("{}.cpp", text.name()));
-        std::fs::write(&source, text.source()).map_err(|error| error.to_string())?;
+        fs::write(&source, text.source()).map_err(|error| error.to_string())?;
         compile(&source, &place.join(text.name()), &["-DPQC_HOST", "-Wno-unknown-pragmas"])?;
     }
-    Ok(Built { folder })
+    // Where another process was quicker, its is as good.
+    match fs::rename(building.keep(), &folder) {
+        Err(error) if !folder.is_dir() => Err(error.to_string()),
+        _ => Ok(folder),
+    }
 }
 
 fn compile(source: &Path, library: &Path, more: &[&str]) -> Result<(), String> {
@@ -44,31 +54,31 @@ fn compile(source: &Path, library: &Path, more: &[&str]) -> Result<(), String> {
 
 /// A program, as this one itself, with the stand-in in the place of the driver.
 pub(crate) fn with_stand_in(program: &Path) -> Option<Command> {
-    static BUILT: OnceLock<Result<Built, String>> = OnceLock::new();
+    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     if !cfg!(target_os = "linux") {
         println!("skipped: the stand-in driver is for Linux");
         return None;
     }
-    let built = match BUILT.get_or_init(build) {
-        Ok(built) => built,
+    let folder = match BUILT.get_or_init(build) {
+        Ok(folder) => folder,
         Err(why) if env::var_os("PQC_GPU_REQUIRE_ALL").is_none() => {
             println!("skipped: {why}");
             return None;
         }
         Err(why) => panic!("PQC_GPU_REQUIRE_ALL is set, and {why}"),
     };
-    let mut paths: Vec<PathBuf> = vec![built.folder.path().into()];
+    let mut paths: Vec<PathBuf> = vec![folder.clone()];
     paths.extend(env::var_os("LD_LIBRARY_PATH").iter().flat_map(env::split_paths));
     let mut child = Command::new(program);
     child
         .env("LD_LIBRARY_PATH", env::join_paths(paths).expect("paths"))
-        .env("PQC_STAND_IN_KERNELS", built.folder.path())
+        .env("PQC_STAND_IN_KERNELS", folder)
         .env("PQC_GPU_REQUIRE_DEVICES", "1");
     Some(child)
 }
 
-/// Runs the tests whose names begin like this, with the environment: so many, and none may fail or be skipped.
-pub(crate) fn run(begin: &str, cases: usize, threads: usize, environment: &[(&str, &str)]) {
+/// Runs the tests whose names begin like this, with the environment: at least so many, and none may fail or be skipped.
+pub(crate) fn run(begin: &str, least: usize, threads: usize, environment: &[(&str, &str)]) {
     let Some(mut child) = with_stand_in(&env::current_exe().expect("this program")) else { return };
     child.args([begin, &format!("--test-threads={threads}"), "--show-output"]);
     child.envs(environment.iter().copied());
@@ -76,7 +86,7 @@ pub(crate) fn run(begin: &str, cases: usize, threads: usize, environment: &[(&st
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     let passed = out.lines().filter(|line| line.starts_with("test ") && line.ends_with("... ok")).count();
     assert!(output.status.success(), "{begin} with {environment:?}: {}\n{out}\n{err}", output.status);
-    assert_eq!(passed, cases, "{begin}: not as many ran\n{out}");
+    assert!(passed >= least, "{begin}: {passed} of {least} ran\n{out}");
     assert!(!out.contains("skipped: "), "{begin}: skipped\n{out}");
 }
 

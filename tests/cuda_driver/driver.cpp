@@ -435,7 +435,7 @@ int cuModuleLoadData(Module **module, const void *image) {
     if (text.find("KERNEL(") == std::string::npos && text.find(".entry") == std::string::npos) {
         return INVALID_IMAGE;
     }
-    static std::set<std::string> compiled;
+    static auto &compiled = *new std::set<std::string>;
     if (text.find(".entry") != std::string::npos && !compiled.insert(text).second) {
         stop("the same PTX again: a compiled kernel could come from the driver's cache on disk");
     }

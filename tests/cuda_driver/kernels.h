@@ -78,6 +78,10 @@ inline void run_kernel(const Function &function, uint32_t blocks, Params params,
         case 4:
             ((void (*)(Params, uint64_t, uint64_t, uint64_t, uint64_t))function.entry)(params, p[0], p[1], p[2], p[3]);
             break;
+        case 5:
+            ((void (*)(Params, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t))function.entry)(params, p[0], p[1], p[2], p[3],
+                                                                                              p[4]);
+            break;
         default: stop("a kernel with a number of pointers that none has");
         }
     }

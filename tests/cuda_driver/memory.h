@@ -30,9 +30,9 @@ struct Memory {
 const size_t FENCE = 4096;
 const uint8_t POISON = 0xa5, FENCE_BYTE = 0x5c, FREED = 0xde;
 
-// By their first byte.
-inline std::map<uint64_t, Memory> device_memory;
-inline std::map<uint64_t, size_t> host_memory;
+// By their first byte. Never destroyed, like all that is global here: threads may outlive main.
+inline auto &device_memory = *new std::map<uint64_t, Memory>;
+inline auto &host_memory = *new std::map<uint64_t, size_t>;
 
 inline const Memory *find_device(uint64_t pointer, size_t bytes) {
     auto after = device_memory.upper_bound(pointer);

@@ -46,10 +46,10 @@ struct Stream {
     std::deque<Operation> operations;
 };
 
-inline std::recursive_mutex lock;
-inline std::set<Stream *> streams;
-inline std::set<Event *> events;
-inline std::mt19937_64 chance;
+inline auto &lock = *new std::recursive_mutex;
+inline auto &streams = *new std::set<Stream *>;
+inline auto &events = *new std::set<Event *>;
+inline auto &chance = *new std::mt19937_64;
 
 inline bool ready(const Stream &stream) {
     if (stream.operations.empty() || stream.context->sticky) {

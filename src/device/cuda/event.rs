@@ -9,7 +9,7 @@ use std::{
 use cudarc::driver::sys::{CUevent, CUevent_flags_enum::*, CUresult, CUstream};
 
 use super::{
-    context::Context,
+    context::{Context, Entered},
     driver::{Call, call},
 };
 use crate::{Error, Result};
@@ -55,6 +55,11 @@ impl Event {
         self.raw
     }
 
+    /// Makes its context current.
+    pub(super) fn enter(&self) -> Call<Entered> {
+        self.context.enter()
+    }
+
     /// Whether the stream has come so far.
     pub(super) fn is_done(&self) -> Call<bool> {
         let _current = self.context.enter()?;
@@ -88,9 +93,11 @@ struct Job {
     done: Box<dyn FnOnce(Call) + Send>,
 }
 
-/// A thread that waits for events of one stream, in their order. It ends after the last when this is dropped.
+/// A thread that waits for events of one stream, in their order. Dropped, it waits for the last.
 pub(super) struct Waiter {
-    jobs: mpsc::Sender<Job>,
+    /// None once it is to end.
+    jobs: Option<mpsc::Sender<Job>>,
+    thread: Option<thread::JoinHandle<()>>,
 }
 
 impl Waiter {
@@ -98,16 +105,32 @@ impl Waiter {
         let (jobs, waiting) = mpsc::channel::<Job>();
         let run = move || waiting.into_iter().for_each(|Job { event, done }| done(event.wait()));
         match thread::Builder::new().name(name.into()).spawn(run) {
-            Ok(_) => Ok(Waiter { jobs }),
+            Ok(thread) => Ok(Waiter { jobs: Some(jobs), thread: Some(thread) }),
             Err(error) => Err(Error::Backend(format!("no thread to wait for the GPU: {error}"))),
         }
     }
 
     /// Calls `done` when the stream has come to the event, or cannot.
     pub(super) fn when(&self, event: Arc<Event>, done: impl FnOnce(Call) + Send + 'static) {
-        if let Err(mpsc::SendError(job)) = self.jobs.send(Job { event, done: Box::new(done) }) {
+        let job = Job { event, done: Box::new(done) };
+        let refused = match &self.jobs {
+            Some(jobs) => jobs.send(job).err().map(|mpsc::SendError(job)| job),
+            None => Some(job),
+        };
+        if let Some(job) = refused {
             // The thread is gone, as after a panic of another's waker: wait here.
             (job.done)(job.event.wait());
+        }
+    }
+}
+
+impl Drop for Waiter {
+    /// No thread of the device's is in the driver any more when the process ends.
+    fn drop(&mut self) {
+        self.jobs = None;
+        // A waker may have let go of the device on this very thread.
+        if let Some(thread) = self.thread.take().filter(|thread| thread.thread().id() != thread::current().id()) {
+            let _ = thread.join();
         }
     }
 }

@@ -103,3 +103,27 @@ fn log(program: &Program) -> String {
         _ => String::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::machine_code;
+    use crate::kernel::cuda::Text;
+
+    #[test]
+    fn every_kernel_compiles_where_nvrtc_is() {
+        if let Err(why) = super::present() {
+            // What is missing in a library that is there is no reason to skip.
+            assert!(why.starts_with("no libnvrtc"), "{why}");
+            assert!(std::env::var_os("PQC_GPU_REQUIRE_ALL").is_none(), "PQC_GPU_REQUIRE_ALL is set, and {why}");
+            return println!("skipped: {why}");
+        }
+        for &text in Text::ALL {
+            let code = machine_code(&text.source(), (9, 0)).unwrap_or_else(|why| panic!("{text:?}: {why}"));
+            assert!(code.starts_with(b"\x7fELF"), "{text:?}");
+        }
+        let wrong = machine_code("not a kernel", (9, 0)).expect_err("it is none");
+        assert!(wrong.contains("kernel.cu"), "NVRTC's own words: {wrong}");
+        assert!(machine_code("", (0, 0)).is_err());
+        assert!(machine_code("\0", (9, 0)).is_err());
+    }
+}

@@ -58,6 +58,7 @@ impl Timed {
     pub(super) fn take(&self) -> Call {
         let mut times = Vec::with_capacity(self.runs.len());
         for (kernel, start, end) in &self.runs {
+            let _current = start.enter()?;
             times.push(KernelTime { kernel, seconds: f64::from(milliseconds(start, end)?) / 1000.0 });
         }
         self.clock.times.lock().unwrap_or_else(PoisonError::into_inner).append(&mut times);
