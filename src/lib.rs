@@ -79,6 +79,7 @@
 //! | [`ops`] | tensor handling after the open: cast, dequantize, permute, slice |
 //! | [`transfer`] | records into device memory and out of it, sealed tensors into it; the ciphertext-only backend |
 //! | [`transport`] | handshake and records over streams, blocking and asynchronous |
+//! | `wasm` | the npm package's JavaScript classes (feature `web`, wasm32 only) |
 //! | `conformance` | the suite every device passes (feature `conformance`) |
 //!
 //! Imports run one way: `error, tensor ← identity ← attest ← channel ← sealed`, `error ← kernel ← device ← ops`, `transfer` above
@@ -89,7 +90,7 @@ mod attacks;
 pub mod attest;
 pub mod channel;
 mod clock;
-#[cfg(all(feature = "conformance", not(target_arch = "wasm32")))]
+#[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod device;
 pub mod error;
@@ -103,6 +104,8 @@ pub mod sealed;
 pub mod tensor;
 pub mod transfer;
 pub mod transport;
+#[cfg(all(feature = "web", target_arch = "wasm32"))]
+pub mod wasm;
 
 /// The wgpu that this crate was built with: its types are in [`device::WgpuDevice`]'s interface.
 #[cfg(feature = "wgpu")]

@@ -30,7 +30,23 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         &["error", "tensor", "identity", "attest", "channel", "sealed", "kernel", "device", "ops", "parallel"],
     ),
     ("transport", &["error", "tensor", "channel", "device", "transfer"]),
-    ("wasm", &["error", "tensor", "identity", "attest", "channel", "sealed", "kernel", "device", "ops", "transfer"]),
+    (
+        "wasm",
+        &[
+            "error",
+            "tensor",
+            "identity",
+            "attest",
+            "channel",
+            "clock",
+            "sealed",
+            "kernel",
+            "device",
+            "ops",
+            "transfer",
+            "transport",
+        ],
+    ),
     ("conformance", &["error", "tensor", "channel", "sealed", "establish", "kernel", "device", "transfer", "ops"]),
     ("attacks", &[]), // documentation tests only
 ];

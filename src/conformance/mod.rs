@@ -27,10 +27,18 @@ use crate::{
 ///
 /// A device that is not available is skipped with the reason, which the environment variable
 /// `PQC_GPU_REQUIRE_DEVICES` turns into a failure.
+///
+/// `conformance!(in_browser name, future of a Result<impl Device>)` does the same by `wasm_bindgen_test`, which must be imported.
 #[macro_export]
 macro_rules! conformance {
     ($module:ident, $device:expr) => {
-        $crate::conformance!(@cases $module, $device,
+        $crate::conformance!(@list native $module, $device);
+    };
+    (in_browser $module:ident, $device:expr) => {
+        $crate::conformance!(@list in_browser $module, $device);
+    };
+    (@list $where:ident $module:ident, $device:expr) => {
+        $crate::conformance!(@$where $module, $device,
             bodies: known_answers boundary_lengths any_aad_length any_chunk_size every_tag_bit altered_bodies
                     reuse_after_failure differential,
             memory: fresh_memory_is_zero freed_memory_shows_nothing slots_take_parts secret_slots_are_erased erased_contexts_are_useless
@@ -49,7 +57,19 @@ macro_rules! conformance {
             launches: copies_of_parts channels_of_parts impossible_launches_are_refused
         );
     };
-    (@cases $module:ident, $device:expr, $($group:ident: $($case:ident)+),+) => {
+    (@in_browser $module:ident, $device:expr, $($group:ident: $($case:ident)+),+) => {
+        mod $module {
+            use super::*;
+            $($(
+                #[wasm_bindgen_test]
+                async fn $case() {
+                    let device = $device.await.expect("a device");
+                    $crate::conformance::$group::$case(&device).await;
+                }
+            )+)+
+        }
+    };
+    (@native $module:ident, $device:expr, $($group:ident: $($case:ident)+),+) => {
         mod $module {
             use super::*;
             $($(

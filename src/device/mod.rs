@@ -9,17 +9,27 @@
 //! - Memory is zero when allocated and erased before it is freed.
 //! - A buffer lives until the last handle to it and the last command that uses it are gone.
 
-#[cfg(any(feature = "wgpu", all(feature = "cuda", not(target_arch = "wasm32"))))]
+#[cfg(any(
+    feature = "wgpu",
+    all(feature = "web", target_arch = "wasm32"),
+    all(feature = "cuda", not(target_arch = "wasm32"))
+))]
 mod check;
 mod cpu;
 #[cfg(all(feature = "cuda", not(target_arch = "wasm32")))]
 #[allow(unsafe_code)] // the driver's interface is C's
 pub mod cuda;
+#[cfg(all(feature = "web", target_arch = "wasm32"))]
+pub mod web;
 #[cfg(feature = "wgpu")]
 pub mod wgpu;
+#[cfg(any(feature = "wgpu", all(feature = "web", target_arch = "wasm32")))]
+mod wgsl;
 
 use core::ops::Range;
 
+#[cfg(all(feature = "web", target_arch = "wasm32"))]
+pub use self::web::{WebBuffer, WebDevice};
 #[cfg(feature = "wgpu")]
 pub use self::wgpu::{WgpuBuffer, WgpuDevice};
 pub use cpu::{CpuBuffer, CpuDevice};

@@ -26,7 +26,7 @@ mod operation;
 mod strided;
 #[cfg(any(test, feature = "conformance"))]
 pub mod twin;
-#[cfg(feature = "wgpu")]
+#[cfg(any(feature = "wgpu", feature = "web"))]
 pub mod wgsl;
 
 pub use operation::{BlockFormat, Element, Operation};

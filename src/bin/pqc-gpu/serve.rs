@@ -1,9 +1,10 @@
-//! `pqc-gpu serve`: the device's end of a channel, for hosts that come over TCP.
+//! `pqc-gpu serve`: the device's end of a channel, for hosts that come over TCP or WebSockets.
 
 mod client;
 mod memory;
 mod server;
 mod table;
+mod websocket;
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream},
@@ -49,15 +50,23 @@ Examples:
   pqc-gpu serve --listen [::]:7700 --identity gpu.pem --trust alice.pub.pem --trust bob.pub.pem --max-clients 8
       Two hosts, from anywhere.
   pqc-gpu serve --listen 127.0.0.1:0 --identity gpu.pem --trust any --once
-      Any host, one connection; the exit code is what became of it.";
+      Any host, one connection; the exit code is what became of it.
+  pqc-gpu serve --websocket 127.0.0.1:7701 --identity gpu.pem --trust page.pub.pem --allow-origin https://models.example
+      Pages of one origin, which still prove a key. Behind a TLS proxy for wss.";
 
 /// Be the device's end: open hosts' tensors on this machine's device and send them back
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER)]
 pub(crate) struct Arguments {
     /// Address and port to listen on; port 0 takes a free one
-    #[arg(long, value_name = "ADDR")]
-    listen: String,
+    #[arg(long, value_name = "ADDR", required_unless_present = "websocket")]
+    listen: Option<String>,
+    /// Address and port to listen on for WebSockets, as browsers' pages open them, instead
+    #[arg(long, value_name = "ADDR", conflicts_with = "listen")]
+    websocket: Option<String>,
+    /// With --websocket: refuse pages of other origins than this, such as https://models.example; several times for several
+    #[arg(long, value_name = "ORIGIN", requires = "websocket")]
+    allow_origin: Vec<String>,
     /// This end's secret key file
     #[arg(long, value_name = "ID.pem")]
     identity: PathBuf,
@@ -155,7 +164,7 @@ impl Arguments {
         attestation: Vec<u8>,
     ) -> Result<(), Failure> {
         let memory = self.memory()?;
-        let listener = TcpListener::bind(&self.listen).map_err(|error| self.cannot_listen(&error))?;
+        let listener = TcpListener::bind(self.address()).map_err(|error| self.cannot_listen(&error))?;
         let address = listener.local_addr().map_err(|error| self.cannot_listen(&error))?;
         let any = matches!(trust, TrustPolicy::AcceptAny);
         let limits = Limits {
@@ -186,7 +195,9 @@ impl Arguments {
         let seconds = |seconds: u32| Duration::from_secs(seconds.into());
         let terms = Terms { limits, idle: seconds(self.idle_timeout), update_key_every: self.update_key_every, memory };
         let table = Table::new(self.max_clients.into(), self.max_half_open.into());
-        let server = Arc::new(Server::new(device, table, config, terms, seconds(self.handshake_timeout), report));
+        let websocket = self.websocket.is_some().then(|| self.allow_origin.clone());
+        let server =
+            Arc::new(Server::new(device, table, config, websocket, terms, seconds(self.handshake_timeout), report));
         stop_on_signal(&server, address)?;
         if any {
             output::note(
@@ -207,6 +218,11 @@ impl Arguments {
         outcome
     }
 
+    fn address(&self) -> &str {
+        // One of the two is there.
+        self.listen.as_deref().or(self.websocket.as_deref()).unwrap_or_default()
+    }
+
     /// What clients share. Every tensor that is allowed must fit once.
     fn memory(&self) -> Result<Memory, Failure> {
         let most = client::device_bytes(sealed_bytes(self.max_tensor.min(MAX_TENSOR_BYTES)));
@@ -222,7 +238,7 @@ impl Arguments {
 
     fn cannot_listen(&self, error: &std::io::Error) -> Failure {
         use std::io::ErrorKind::{AddrInUse, AddrNotAvailable, PermissionDenied};
-        let (listen, why) = (&self.listen, crate::failure::reason(error));
+        let (listen, why) = (self.address(), crate::failure::reason(error));
         match error.kind() {
             AddrInUse => Failure::other(format!("cannot listen on {listen}: {why}; choose another port, or port 0")),
             AddrNotAvailable | PermissionDenied => Failure::other(format!("cannot listen on {listen}: {why}")),

@@ -61,7 +61,7 @@ impl Default for CpuDevice {
 
 impl CpuDevice {
     /// One with tighter limits, which it keeps.
-    #[cfg(all(feature = "conformance", not(target_arch = "wasm32")))]
+    #[cfg(feature = "conformance")]
     pub(crate) fn limited(limit: impl FnOnce(&mut DeviceInfo)) -> Self {
         let mut device = CpuDevice::default();
         limit(&mut device.info);
@@ -308,7 +308,7 @@ impl Device for CpuDevice {
 
 impl CpuDevice {
     /// A free slot, if there is one.
-    #[cfg(all(feature = "conformance", not(target_arch = "wasm32")))]
+    #[cfg(feature = "conformance")]
     pub(crate) fn free_slot(&self) -> Option<CpuSlot> {
         let memory = self.ring.free().slots.pop()?;
         Some(self.take(memory))

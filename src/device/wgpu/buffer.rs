@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{super::check::Bound, Shared, errors::Scope};
+use super::{
+    super::{check::Bound, wgsl},
+    Shared,
+    errors::Scope,
+};
 
 /// A handle to a buffer of the device. The last handle to memory of the library's own erases it.
 #[derive(Clone)]
@@ -33,10 +37,6 @@ impl WgpuBuffer {
     pub fn size(&self) -> u64 {
         self.0.buffer.size()
     }
-
-    pub(super) fn is_callers(&self) -> bool {
-        self.0.owner.is_none()
-    }
 }
 
 impl Bound for WgpuBuffer {
@@ -46,6 +46,16 @@ impl Bound for WgpuBuffer {
 
     fn shares(&self, other: &Self) -> bool {
         self.0.buffer == other.0.buffer
+    }
+}
+
+impl wgsl::Memory for WgpuBuffer {
+    fn is_callers(&self) -> bool {
+        self.0.owner.is_none()
+    }
+
+    fn is_copied_to(&self) -> bool {
+        self.0.buffer.usage().contains(wgpu::BufferUsages::COPY_DST)
     }
 }
 

@@ -3,14 +3,17 @@
 use core::ops::Range;
 
 use super::{
-    super::Part,
-    Shared, WgpuSlot,
-    batch::{Command, Dispatch},
-    pipelines::PARAMS_BYTES,
+    super::{
+        Part,
+        wgsl::{self, PARAMS_BYTES, bound, columns, params, read_bytes, words},
+    },
+    Shared, WgpuBuffer, WgpuSlot,
     ring::Departing,
     timing::{Timed, Timer},
 };
 use crate::Result;
+
+type Command = wgsl::Command<WgpuBuffer, WgpuSlot>;
 
 /// A batch as the device takes it, and what is needed when it is done.
 pub(super) struct Encoded {
@@ -40,24 +43,9 @@ pub(super) struct Encoder<'a> {
 impl<'a> Encoder<'a> {
     pub(super) fn new(shared: &'a Shared, commands: &[Command]) -> Result<Self> {
         let params_stride = u64::from(shared.limits.min_uniform_buffer_offset_alignment).max(PARAMS_BYTES);
-        let dispatches = commands.iter().filter_map(|command| match command {
-            Command::Dispatch(dispatch) => Some(&dispatch.params),
-            _ => None,
-        });
-        let mut bytes = Vec::new();
-        for params in dispatches {
-            let end = bytes.len() + params_stride as usize;
-            params.words().iter().for_each(|word| bytes.extend(word.to_le_bytes()));
-            bytes.resize(end, 0);
-        }
+        let bytes = params(commands, params_stride);
         let timer = shared.clock.timer(&shared.device, bytes.len() / params_stride as usize)?;
-        let read_bytes: u64 = commands
-            .iter()
-            .map(|command| match command {
-                Command::CopyOut { range, .. } => words(range).end - words(range).start,
-                _ => 0,
-            })
-            .sum();
+        let read_bytes = read_bytes(commands);
         let device = &shared.device;
         let params = device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("pqc-gpu parameters"),
@@ -125,7 +113,7 @@ impl<'a> Encoder<'a> {
         Ok(())
     }
 
-    fn dispatch(&mut self, dispatch: &Dispatch) -> Result<()> {
+    fn dispatch(&mut self, dispatch: &wgsl::Dispatch<WgpuBuffer>) -> Result<()> {
         let Shared { device, pipelines, limits, .. } = self.shared;
         let pipeline = pipelines.of(device, dispatch.shader)?;
         let mut entries = vec![wgpu::BindGroupEntry {
@@ -137,12 +125,7 @@ impl<'a> Encoder<'a> {
             }),
         }];
         entries.extend((1..).zip(&dispatch.bindings).map(|(binding, (buffer, range))| {
-            // Whole blocks, or at least whole words, of what is there.
-            let end = match range.end.next_multiple_of(16) {
-                end if end <= buffer.size() => end,
-                _ => range.end.next_multiple_of(4).min(buffer.size()),
-            };
-            let size = core::num::NonZero::new(end - range.start);
+            let size = core::num::NonZero::new(bound(buffer, range));
             let part = wgpu::BufferBinding { buffer: buffer.raw(), offset: range.start, size };
             wgpu::BindGroupEntry { binding, resource: wgpu::BindingResource::Buffer(part) }
         }));
@@ -162,10 +145,10 @@ impl<'a> Encoder<'a> {
         let pass = self.pass.get_or_insert_with(|| {
             encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()).forget_lifetime()
         });
-        let columns = dispatch.workgroups.min(limits.max_compute_workgroups_per_dimension).max(1);
+        let (columns, rows) = columns(dispatch.workgroups, limits.max_compute_workgroups_per_dimension);
         pass.set_pipeline(&pipeline.pipeline);
         pass.set_bind_group(0, &group, &[self.dispatched * self.params_stride as u32]);
-        pass.dispatch_workgroups(columns, dispatch.workgroups.div_ceil(columns), 1);
+        pass.dispatch_workgroups(columns, rows, 1);
         self.dispatched += 1;
         Ok(())
     }
@@ -176,9 +159,4 @@ impl<'a> Encoder<'a> {
         let timed = timer.map(|timer| timer.finish(&mut encoder, &read_back, read_bytes));
         Encoded { commands: encoder.finish(), departing, read_back, reads, timed }
     }
-}
-
-/// The whole words that a part of a buffer touches.
-fn words(range: &Range<u64>) -> Range<u64> {
-    range.start / 4 * 4..range.end.next_multiple_of(4)
 }

@@ -7,7 +7,6 @@
 //! far; in a browser they wait for its event loop.
 
 mod adapter;
-mod batch;
 mod buffer;
 mod encode;
 mod errors;
@@ -22,27 +21,31 @@ use std::sync::{Arc, atomic::AtomicU64};
 #[cfg(not(target_arch = "wasm32"))]
 pub use self::adapter::adapters;
 pub use self::{
-    batch::WgpuBatch,
     buffer::WgpuBuffer,
     fence::WgpuFence,
     ring::{WgpuSlot, WgpuWriter},
     timing::KernelTime,
 };
 
-use self::{errors::Scope, pipelines::Pipelines, ring::Ring, timing::Clock};
-use super::{Device, DeviceInfo, Launch, Part, ReadId, Reads};
-use crate::{
-    Error, Result,
-    kernel::{CHUNK_BYTES, TAG_BYTES, wgsl},
+use self::{
+    encode::{Encoded, Encoder},
+    errors::Scope,
+    pipelines::Pipelines,
+    ring::Ring,
+    timing::Clock,
 };
+use super::{
+    Device, DeviceInfo, Launch, Part, ReadId, Reads,
+    wgsl::{LEAST_BYTES, MAX_BINDING_BYTES, Recorded, SEALED_CHUNK_BYTES},
+};
+use crate::{Error, Result, kernel::wgsl};
 
 /// Capacity of a staging slot.
-const SLOT_BYTES: u64 = 256 * (CHUNK_BYTES + TAG_BYTES as u64);
+const SLOT_BYTES: u64 = 256 * SEALED_CHUNK_BYTES;
 const SLOTS: usize = 8;
-/// Of buffers and bindings: 16 sealed chunks are the least that launches are split at.
-const LEAST_BYTES: u64 = 16 * (CHUNK_BYTES + TAG_BYTES as u64);
-/// Offsets within a binding are counted in 32 bits.
-const MAX_BINDING_BYTES: u64 = 2 << 30;
+
+/// Recorded commands.
+pub type WgpuBatch = Recorded<WgpuBuffer, WgpuSlot>;
 
 /// A GPU reached through wgpu.
 pub struct WgpuDevice {
@@ -113,8 +116,7 @@ impl WgpuDevice {
             binding_alignment: u64::from(limits.min_storage_buffer_offset_alignment)
                 .max(u64::from(limits.min_uniform_buffer_offset_alignment))
                 .max(16),
-            slot_bytes: SLOT_BYTES
-                .min(limits.max_buffer_size / (CHUNK_BYTES + TAG_BYTES as u64) * (CHUNK_BYTES + TAG_BYTES as u64)),
+            slot_bytes: SLOT_BYTES.min(limits.max_buffer_size / SEALED_CHUNK_BYTES * SEALED_CHUNK_BYTES),
             slots: SLOTS,
             key_context_bytes: wgsl::CONTEXT_BYTES,
             ..DeviceInfo::new("wgpu", adapter.name, driver.trim())
@@ -222,7 +224,7 @@ impl Device for WgpuDevice {
     fn submit(&self, batch: WgpuBatch) -> Result<WgpuFence> {
         let scope = Scope::open(&self.shared.device);
         let launches = batch.launches();
-        let submitted = batch.submit(&self.shared);
+        let submitted = submit(batch, &self.shared);
         scope.close()?;
         let fence = submitted?;
         self.shared.launches.fetch_add(launches, Ordering::Relaxed);
@@ -236,6 +238,20 @@ impl Device for WgpuDevice {
     fn launches(&self) -> u64 {
         self.shared.launches.load(Ordering::Relaxed)
     }
+}
+
+fn submit(batch: WgpuBatch, shared: &Arc<Shared>) -> Result<WgpuFence> {
+    let mut recorded = batch.into_commands()?;
+    let mut encoder = Encoder::new(shared, &recorded)?;
+    for command in &mut recorded {
+        encoder.encode(command)?;
+    }
+    let Encoded { commands, departing, read_back, reads, timed } = encoder.finish();
+    let submission = shared.queue.submit([commands]);
+    // Only now: the last handle to a buffer erases it, behind the work that uses it.
+    drop(recorded);
+    departing.into_iter().for_each(|slot| slot.return_after(submission.clone()));
+    Ok(WgpuFence::new(shared.device.clone(), submission, read_back, reads, timed))
 }
 
 /// The forms for a GPU. NVIDIA's multiply 32 by 32 bits into 64 in one instruction; the others' counts speak against it

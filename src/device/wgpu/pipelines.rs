@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use super::errors::Scope;
+use super::{super::wgsl::PARAMS_BYTES, errors::Scope};
 use crate::{
     Result,
     kernel::wgsl::{Binding, Forms, Shader},
@@ -24,9 +24,6 @@ pub(super) struct Pipeline {
     pub(super) pipeline: wgpu::ComputePipeline,
     pub(super) bindings: wgpu::BindGroupLayout,
 }
-
-/// Size of the parameters: 16 words.
-pub(super) const PARAMS_BYTES: u64 = 64;
 
 impl Pipelines {
     pub(super) fn new(forms: Forms) -> Self {

@@ -1,7 +1,7 @@
 //! One client: handshake, then every tensor onto the device and back.
 
 use std::{
-    io::Read,
+    io::{Read, Write},
     net::{Shutdown, TcpStream},
     sync::Arc,
     time::{Duration, Instant},
@@ -17,7 +17,7 @@ use pqc_gpu_driver::{
 };
 
 use super::memory::Memory;
-use crate::timed::{Deadline, Timed};
+use crate::timed::Deadline;
 
 /// A peer may take a second for every so many bytes of a record.
 const SLOWEST_BYTES_A_SECOND: u64 = 64 << 10;
@@ -52,25 +52,27 @@ pub(super) struct Served {
     pub(super) stopped: bool,
 }
 
-/// Serves one connection to its end. `opened` is asked for a place when the handshake is done.
-pub(super) async fn serve<D: Device>(
+/// Serves one connection to its end. `opened` is asked for a place when the handshake is done. `transport` carries the channel's bytes
+/// over `stream`, and keeps to `deadline`.
+#[allow(clippy::too_many_arguments)] // what a connection has and what all share
+pub(super) async fn serve<D: Device, T: Read + Write + Clone + Unpin>(
     device: &D,
     stream: &Arc<TcpStream>,
+    transport: T,
     deadline: &Arc<Deadline>,
     config: DeviceConfig,
     terms: &Terms,
     opened: impl FnOnce() -> bool,
     served: &mut Served,
 ) -> Result<(), Error> {
-    let timed = Timed::new(Arc::clone(stream), Arc::clone(deadline));
-    let session = transport::accept(&mut Blocking(timed.clone()), config).await?;
+    let session = transport::accept(&mut Blocking(transport.clone()), config).await?;
     // Without a place it is no client, whoever it is.
     if !opened() {
         return Err(Error::Limit("all clients' places are taken"));
     }
     served.peer = Some(session.peer().key_id());
-    let mut receiver = Receiver::new(&session, Blocking(timed.clone()), terms.limits);
-    let mut sender = Sender::new(&session, Blocking(timed));
+    let mut receiver = Receiver::new(&session, Blocking(transport.clone()), terms.limits);
+    let mut sender = Sender::new(&session, Blocking(transport));
     // Before the transfer, so that it is dropped behind it: memory counts until it is free.
     let mut held = None;
     let mut transfer = Transfer::new(device);

@@ -13,8 +13,13 @@ use super::{
     Report,
     client::{self, Served, Terms},
     table::Table,
+    websocket::WebSocketStream,
 };
-use crate::{failure::Failure, output, timed::Deadline};
+use crate::{
+    failure::Failure,
+    output,
+    timed::{Deadline, Timed},
+};
 
 /// One device, and what its clients share.
 pub(super) struct Server<D> {
@@ -23,6 +28,8 @@ pub(super) struct Server<D> {
     terms: Terms,
     handshake: Duration,
     config: DeviceConfig,
+    /// Where hosts come over WebSockets: the origins of the pages that may, any where there is none.
+    websocket: Option<Vec<String>>,
     report: Mutex<Report>,
     /// When a refusal was last told of; a flood of them must not become a flood of lines.
     told: Mutex<Option<Instant>>,
@@ -33,11 +40,21 @@ impl<D: Device + Send + Sync + 'static> Server<D> {
         device: D,
         table: Table,
         config: DeviceConfig,
+        websocket: Option<Vec<String>>,
         terms: Terms,
         handshake: Duration,
         report: Report,
     ) -> Self {
-        Server { device, table, terms, handshake, config, report: Mutex::new(report), told: Mutex::new(None) }
+        Server {
+            device,
+            table,
+            terms,
+            handshake,
+            config,
+            websocket,
+            report: Mutex::new(report),
+            told: Mutex::new(None),
+        }
     }
 
     pub(super) fn accept_all(self: &Arc<Self>, listener: &TcpListener) -> Result<(), Failure> {
@@ -112,9 +129,18 @@ impl<D: Device + Send + Sync + 'static> Server<D> {
         let _ = stream.set_nodelay(true);
         let mut served = Served::default();
         let opened = || self.table.open(number);
-        let serving =
-            client::serve(&self.device, stream, deadline, self.config.clone(), &self.terms, opened, &mut served);
-        let result = block_on(serving);
+        let timed = Timed::new(Arc::clone(stream), Arc::clone(deadline));
+        let (device, config, terms) = (&self.device, self.config.clone(), &self.terms);
+        let result = match &self.websocket {
+            None => block_on(client::serve(device, stream, timed, deadline, config, terms, opened, &mut served)),
+            Some(origins) => WebSocketStream::accept(timed, origins).and_then(|socket| {
+                let transport = socket.clone();
+                let serving = client::serve(device, stream, transport, deadline, config, terms, opened, &mut served);
+                let result = block_on(serving);
+                socket.close();
+                result
+            }),
+        };
         let _ = stream.shutdown(Shutdown::Both);
         let Some(peer) = served.peer else {
             if let Err(error) = &result {

@@ -1,12 +1,10 @@
 //! Recording batches.
 
 use core::ops::Range;
-use std::sync::Arc;
 
 use super::{
-    super::{Binding, DeviceInfo, Launch, Part, ReadId, check::check},
-    Shared, WgpuBuffer, WgpuFence, WgpuSlot,
-    encode::{Encoded, Encoder},
+    super::{Binding, DeviceInfo, Launch, Part, ReadId, Slot, check::check},
+    Memory,
 };
 use crate::{
     Error, Result,
@@ -17,44 +15,58 @@ use crate::{
 };
 
 /// Recorded commands.
-#[derive(Default)]
-pub struct WgpuBatch {
-    commands: Vec<Command>,
+pub struct Recorded<B, S> {
+    commands: Vec<Command<B, S>>,
     reads: usize,
     launches: u64,
     /// The first thing recorded that cannot be done; the batch then is not submitted.
     wrong: Option<Error>,
 }
 
-pub(super) enum Command {
+pub(in super::super) enum Command<B, S> {
     /// The slot is taken when the copy is encoded.
     CopyIn {
-        slot: Option<WgpuSlot>,
-        to: WgpuBuffer,
+        slot: Option<S>,
+        to: B,
         parts: Vec<Part>,
     },
-    Dispatch(Dispatch),
+    Dispatch(Dispatch<B>),
     Clear {
-        buffer: WgpuBuffer,
+        buffer: B,
         range: Range<u64>,
     },
     CopyOut {
-        from: WgpuBuffer,
+        from: B,
         range: Range<u64>,
     },
 }
 
-pub(super) struct Dispatch {
-    pub(super) shader: Shader,
-    pub(super) bindings: Vec<(WgpuBuffer, Range<u64>)>,
-    pub(super) params: Params,
-    pub(super) workgroups: u32,
+pub(in super::super) struct Dispatch<B> {
+    pub(in super::super) shader: Shader,
+    pub(in super::super) bindings: Vec<(B, Range<u64>)>,
+    pub(in super::super) params: Params,
+    pub(in super::super) workgroups: u32,
 }
 
-impl WgpuBatch {
+impl<B, S> Default for Recorded<B, S> {
+    fn default() -> Self {
+        Recorded { commands: Vec::new(), reads: 0, launches: 0, wrong: None }
+    }
+}
+
+#[allow(private_bounds)] // devices of this library record, nobody else
+impl<B: Memory, S: Slot> Recorded<B, S> {
     /// How many kernels were recorded.
-    pub(super) fn launches(&self) -> u64 {
+    pub(in super::super) fn launches(&self) -> u64 {
         self.launches
+    }
+
+    /// The commands, unless one of them cannot be done.
+    pub(in super::super) fn into_commands(self) -> Result<Vec<Command<B, S>>> {
+        match self.wrong {
+            Some(wrong) => Err(wrong),
+            None => Ok(self.commands),
+        }
     }
 
     fn refuse(&mut self, why: impl Into<String>) {
@@ -70,8 +82,7 @@ impl WgpuBatch {
         within
     }
 
-    pub(super) fn copy_in(&mut self, slot: WgpuSlot, to: &WgpuBuffer, parts: &[Part]) {
-        use super::super::Slot;
+    pub(in super::super) fn copy_in(&mut self, slot: S, to: &B, parts: &[Part]) {
         for part in parts {
             let from = part.from..part.from.saturating_add(part.bytes);
             let at = part.to..part.to.saturating_add(part.bytes);
@@ -90,7 +101,7 @@ impl WgpuBatch {
         self.commands.push(Command::CopyIn { slot: Some(slot), to: to.clone(), parts: parts.to_vec() });
     }
 
-    pub(super) fn launch(&mut self, info: &DeviceInfo, launch: Launch<'_, WgpuBuffer>) {
+    pub(in super::super) fn launch(&mut self, info: &DeviceInfo, launch: Launch<'_, B>) {
         let Launch { kernel, bindings, params } = launch;
         self.launches += 1;
         let units = match check(info, kernel, bindings, &params) {
@@ -105,12 +116,12 @@ impl WgpuBatch {
         }
     }
 
-    pub(super) fn clear(&mut self, info: &DeviceInfo, buffer: &WgpuBuffer, range: Range<u64>) {
+    pub(in super::super) fn clear(&mut self, info: &DeviceInfo, buffer: &B, range: Range<u64>) {
         if range.is_empty() || !self.within(&range, buffer.size()) {
             return;
         }
         let whole_words = range.start.is_multiple_of(4) && range.end.is_multiple_of(4);
-        if whole_words && buffer.raw().usage().contains(wgpu::BufferUsages::COPY_DST) {
+        if whole_words && buffer.is_copied_to() {
             self.commands.push(Command::Clear { buffer: buffer.clone(), range });
             return;
         }
@@ -131,33 +142,17 @@ impl WgpuBatch {
         }
     }
 
-    pub(super) fn copy_out(&mut self, from: &WgpuBuffer, range: Range<u64>) -> ReadId {
+    pub(in super::super) fn copy_out(&mut self, from: &B, range: Range<u64>) -> ReadId {
         if self.within(&range, from.size()) {
             self.commands.push(Command::CopyOut { from: from.clone(), range });
         }
         self.reads += 1;
         ReadId::new(self.reads - 1)
     }
-
-    pub(super) fn submit(mut self, shared: &Arc<Shared>) -> Result<WgpuFence> {
-        if let Some(wrong) = self.wrong {
-            return Err(wrong);
-        }
-        let mut encoder = Encoder::new(shared, &self.commands)?;
-        for command in &mut self.commands {
-            encoder.encode(command)?;
-        }
-        let Encoded { commands, departing, read_back, reads, timed } = encoder.finish();
-        let submission = shared.queue.submit([commands]);
-        // Only now: the last handle to a buffer erases it, behind the work that uses it.
-        drop(self.commands);
-        departing.into_iter().for_each(|slot| slot.return_after(submission.clone()));
-        Ok(WgpuFence::new(shared.device.clone(), submission, read_back, reads, timed))
-    }
 }
 
 /// The shaders of a kernel.
-fn shaders(kernel: Kernel, bindings: &[Binding<'_, WgpuBuffer>]) -> &'static [Shader] {
+fn shaders<B: Memory>(kernel: Kernel, bindings: &[Binding<'_, B>]) -> &'static [Shader] {
     // Plaintext is bound as blocks wherever whole blocks of its buffer are there.
     let in_blocks =
         |place: usize| bindings.get(place).is_some_and(|b| b.range.end.next_multiple_of(16) <= b.buffer.size());
