@@ -92,6 +92,7 @@ impl Kind {
             SealedFailure::Malformed(_)
             | SealedFailure::Version(_)
             | SealedFailure::Read(_)
+            | SealedFailure::Changed
             | SealedFailure::Model(_) => Kind::Usage,
             SealedFailure::Write(_) => Kind::Other,
             // All others are of what has the right form: somebody else's, altered, cut off or old.

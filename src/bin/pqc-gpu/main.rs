@@ -42,6 +42,8 @@ Examples:
       The device's end for hosts elsewhere, which run pqc-gpu transfer --connect.
   pqc-gpu seal model.safetensors --to alice.pub.pem --sign-with publisher.pem -o model.pqgs
       A model sealed once, for its recipients' devices to open.
+  pqc-gpu load model.pqgs --identity alice.pem --trust publisher.pub.pem
+      Opens it on a device; from a disk, a web server or S3.
   pqc-gpu devices
       What can be used here, and what its use promises.
   pqc-gpu identity new alice
@@ -75,6 +77,7 @@ enum Command {
     Inspect(sealed::inspect::Arguments),
     Verify(sealed::verify::Arguments),
     Open(sealed::open::Arguments),
+    Load(sealed::load::Arguments),
     Rewrap(sealed::rewrap::Arguments),
     Bench(bench::Arguments),
     Kat(kat::Arguments),
@@ -92,6 +95,7 @@ impl Command {
             Command::Inspect(arguments) => arguments.run(),
             Command::Verify(arguments) => arguments.run(),
             Command::Open(arguments) => arguments.run(),
+            Command::Load(arguments) => arguments.run(),
             Command::Rewrap(arguments) => arguments.run(),
             Command::Bench(arguments) => arguments.run(),
             Command::Kat(arguments) => arguments.run(),

@@ -1,6 +1,7 @@
-//! Sealed model files: `seal`, `inspect`, `verify`, `open`, `rewrap`.
+//! Sealed model files: `seal`, `inspect`, `verify`, `open`, `load`, `rewrap`.
 
 pub(crate) mod inspect;
+pub(crate) mod load;
 pub(crate) mod open;
 pub(crate) mod rewrap;
 pub(crate) mod seal;

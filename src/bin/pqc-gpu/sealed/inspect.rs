@@ -27,7 +27,7 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER)]
 pub(crate) struct Arguments {
-    /// A sealed file
+    #[command(flatten)]
     file: Location,
     /// Print one JSON object
     #[arg(long)]
@@ -60,10 +60,11 @@ struct Tensor<'a> {
 
 impl Arguments {
     pub(crate) fn run(self) -> Result<(), Failure> {
-        let about = |error: Error| Failure::from(error).about(self.file.shown());
+        let about = |error: Error| self.file.about(error);
         let source = self.file.open()?;
         let front = block_on(Front::read(&source)).map_err(about)?;
-        let facts = Facts::new(&self.file, front.manifest(), front.manifest().publisher(), None, front.recipients());
+        let facts =
+            Facts::new(&self.file.name(), front.manifest(), front.manifest().publisher(), None, front.recipients());
         let manifest = front.manifest().clone();
         // Accepting any: this asks for the signature alone.
         let (signed, failure) = match front.verify(&TrustPolicy::AcceptAny, 0) {

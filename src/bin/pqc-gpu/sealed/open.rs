@@ -43,7 +43,7 @@ const INDEX: &str = "model.safetensors.index.json";
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER)]
 pub(crate) struct Arguments {
-    /// A sealed file
+    #[command(flatten)]
     file: Location,
     /// A recipient's secret key file
     #[arg(long, value_name = "ID.pem")]
@@ -77,7 +77,7 @@ impl Arguments {
     pub(crate) fn run(self) -> Result<(), Failure> {
         let identity = keys::identity(&self.identity)?;
         let trust = self.publishers.policy()?;
-        let about = |error: Error| Failure::from(error).about(self.file.shown());
+        let about = |error: Error| self.file.about(error);
         let model = SealedModel::open(self.file.open()?, &identity, &trust, self.publishers.min_release);
         let model = block_on(model).map_err(about)?;
         let manifest = model.manifest();
@@ -87,7 +87,7 @@ impl Arguments {
         drop(progress);
         let gbps = gbps(manifest.tensor_bytes(), started.elapsed().as_secs_f64());
         let mut report = Report {
-            facts: Facts::of(&self.file, model.front()),
+            facts: Facts::of(&self.file.name(), model.front()),
             verdicts: Verdicts::all(manifest),
             roots: "checked",
             output: shown(&self.output),
@@ -103,7 +103,7 @@ impl Arguments {
                         output::json(&report)?;
                     }
                 }
-                Err(refused(error, manifest, &self.file.shown()))
+                Err(refused(error, manifest, &self.file.name()))
             }
             Err(Stopped::Output(failure)) => Err(failure),
         }
@@ -113,7 +113,7 @@ impl Arguments {
         let (files, index) = (model.manifest().files(), model.manifest().index());
         if files.is_empty() {
             let why = "the model came from no safetensors file, so there is none to give back; pqc-gpu load opens it";
-            return Err(Failure::usage(why).about(self.file.shown()).into());
+            return Err(Failure::usage(why).about(self.file.name()).into());
         }
         if files.len() == 1 && index.is_empty() {
             let mut output = WholeFile::new(&self.output, Content::Plain, self.force)?;

@@ -38,7 +38,7 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER)]
 pub(crate) struct Arguments {
-    /// A sealed file
+    #[command(flatten)]
     file: Location,
     /// The secret key file of one of its recipients
     #[arg(long, value_name = "ID.pem")]
@@ -73,7 +73,7 @@ struct Report {
 
 impl Arguments {
     pub(crate) fn run(self) -> Result<(), Failure> {
-        let about = |error: Error| Failure::from(error).about(self.file.shown());
+        let about = |error: Error| self.file.about(error);
         let identity = keys::identity(&self.identity)?;
         let trust = match self.trust.as_slice() {
             [] => {
@@ -87,10 +87,10 @@ impl Arguments {
         let model = block_on(model).map_err(about)?;
         let remove = self.removed(&model)?;
 
-        let source = Path::new(&*self.file);
-        let mut output = match &self.output {
-            Some(path) => WholeFile::new(path, Content::Sealed, self.force)?,
-            None => WholeFile::in_place_of(source)?,
+        let (path, mut output) = match (&self.output, self.file.path()) {
+            (Some(path), _) => (path.clone(), WholeFile::new(path, Content::Sealed, self.force)?),
+            (None, Some(path)) => (path.clone(), WholeFile::in_place_of(&path)?),
+            (None, None) => return Err(Failure::usage("a file behind a URL is not replaced; give -o")),
         };
         let bodies = model.source().size() - model.front().bodies_start();
         let mut progress = Progress::bytes(bodies);
@@ -101,7 +101,7 @@ impl Arguments {
         // Not every system replaces a file that is mapped.
         drop(model);
         output.appear()?;
-        self.report(self.output.as_deref().unwrap_or(source), &trust, add.len(), remove.len())
+        self.report(&path, &trust, add.len(), remove.len())
     }
 
     fn removed<S: Source>(&self, model: &SealedModel<S>) -> Result<Vec<RecipientId>, Failure> {
@@ -118,7 +118,7 @@ impl Arguments {
             found.ok_or_else(|| {
                 Failure::usage(format!(
                     "--remove {text}: {} is not sealed for it, so nothing is changed",
-                    self.file.shown()
+                    self.file.name()
                 ))
             })
         };

@@ -33,7 +33,7 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER)]
 pub(crate) struct Arguments {
-    /// A sealed file
+    #[command(flatten)]
     file: Location,
     #[command(flatten)]
     publishers: Publishers,
@@ -57,7 +57,7 @@ impl Arguments {
         let trust = self.publishers.policy()?;
         let minimum = self.publishers.min_release;
         let source = self.file.open()?;
-        let about = |error| Failure::from(error).about(self.file.shown());
+        let about = |error| self.file.about(error);
         // Read beforehand, so that there is something to say of a file whose bodies are refused.
         let front = block_on(Front::read(&source)).and_then(|front| front.verify(&trust, minimum)).map_err(about)?;
         let mut progress = Progress::bytes(front.manifest().bodies_bytes());
@@ -70,7 +70,7 @@ impl Arguments {
                 }
                 Err(error) => match Verdicts::of(&error, front.manifest()) {
                     Some(verdicts) => {
-                        let failure = refused(error, front.manifest(), &self.file.shown());
+                        let failure = refused(error, front.manifest(), &self.file.name());
                         (front, verdicts, Some(failure))
                     }
                     None => return Err(about(error)),
@@ -79,7 +79,7 @@ impl Arguments {
         drop(progress);
         let bytes = front.manifest().bodies_bytes();
         let gbps = gbps(bytes, started.elapsed().as_secs_f64()).filter(|_| failure.is_none());
-        let report = Report { facts: Facts::of(&self.file, &front), verdicts, roots: "checked", gbps };
+        let report = Report { facts: Facts::of(&self.file.name(), &front), verdicts, roots: "checked", gbps };
         match (self.json, failure) {
             (true, failure) => output::json(&report).and(failure.map_or(Ok(()), Err)),
             (false, Some(failure)) => Err(failure),
