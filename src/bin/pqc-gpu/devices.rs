@@ -153,18 +153,16 @@ pub(crate) struct Promise {
 impl Promise {
     /// Of this device.
     pub(crate) fn of_sealed_file(device: &AnyDevice) -> Self {
-        let info = device.info();
-        let (_, bus) = keys_and_bus(device);
-        match device {
-            #[cfg(feature = "wgpu")]
-            AnyDevice::Wgpu(_) if !info.software && !info.unified_memory => Promise {
-                mode: "sealed file opened on a GPU",
-                promise: "nobody but the recipients reads or alters a tensor between sealing and the device, and host RAM of \
-                    the loading process never holds plaintext weights",
-                bus: "tensors cross as ciphertext only; their keys cross too: a bus tap that recorded them can decrypt",
-            },
-            // Plaintext lies in host RAM where that is the device's memory.
-            _ => Promise { mode: MODE, promise: PROMISE, bus },
+        let (info, (_, bus)) = (device.info(), keys_and_bus(device));
+        // Plaintext lies in host RAM where that is the device's memory.
+        if matches!(device, AnyDevice::Cpu(_)) || info.software || info.unified_memory {
+            return Promise { mode: MODE, promise: PROMISE, bus };
+        }
+        Promise {
+            mode: "sealed file opened on a GPU",
+            promise: "nobody but the recipients reads or alters a tensor between sealing and the device, and host RAM of the \
+                loading process never holds plaintext weights",
+            bus: "tensors cross as ciphertext only; their keys cross too: a bus tap that recorded them can decrypt",
         }
     }
 }
