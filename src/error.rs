@@ -280,6 +280,9 @@ pub enum SealedFailure {
     /// The source of the file's bytes failed. What was read and verified before stays good; try again from there.
     #[error("cannot be read: {0}")]
     Read(String),
+    /// What is in storage under the file's name is not what was there when it was opened.
+    #[error("it was replaced while it was read; open it again")]
+    Changed,
     /// The output failed.
     #[error("cannot be written: {0}")]
     Write(String),

@@ -12,6 +12,11 @@ mod program {
     pub(crate) mod driver_load;
     pub(crate) mod identity;
     pub(crate) mod kat;
+    pub(crate) mod sealed;
+    #[cfg(feature = "object-store")]
+    pub(crate) mod sealed_urls;
+    #[cfg(feature = "object-store")]
+    pub(crate) mod storage;
     pub(crate) mod support;
     pub(crate) mod transfer;
 }

@@ -38,6 +38,8 @@ mod manifest;
 #[cfg(not(target_arch = "wasm32"))]
 mod map;
 mod model;
+#[cfg(all(feature = "object-store", not(target_arch = "wasm32")))]
+mod object;
 mod open;
 mod part;
 mod plain;
@@ -59,6 +61,8 @@ pub use manifest::{ALIGNMENT, MAX_FILES, MAX_MANIFEST_BYTES, MAX_TENSORS, Manife
 #[cfg(not(target_arch = "wasm32"))]
 pub use map::MappedFile;
 pub use model::{OpenedTensor, SealedModel};
+#[cfg(all(feature = "object-store", not(target_arch = "wasm32")))]
+pub use object::ObjectSource;
 pub use open::BodyOpener;
 pub use part::SealedPart;
 pub use plain::PlainModel;

@@ -21,9 +21,15 @@ pub(crate) fn first_gpu() -> String {
 
 #[test]
 fn every_help_has_worked_examples() {
-    let subcommands: [&[&str]; 7] = [
+    let subcommands: [&[&str]; 13] = [
         &[],
         &["devices"],
+        &["seal"],
+        &["inspect"],
+        &["verify"],
+        &["open"],
+        &["load"],
+        &["rewrap"],
         &["kat"],
         &["identity"],
         &["identity", "new"],

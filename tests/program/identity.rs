@@ -52,8 +52,13 @@ fn new_writes_a_secret_and_a_public_file() {
     for (file, kind) in [(&private, "private"), (&public, "public")] {
         let shown = run(&["identity", "show", file, "--json"]);
         assert_eq!((shown.code, shown.stderr.as_str()), (0, ""));
+        // Sealed files know both halves by one key-id.
+        let recipient = shown.json()["recipient"].clone();
+        assert_eq!(recipient.as_str().map(str::len), Some(64));
+        assert_eq!(recipient, run(&["identity", "show", &public, "--json"]).json()["recipient"]);
         let holding = json!({
             "kind": kind, "did": json["did"], "key_id": json["key_id"], "algorithms": ["ML-DSA-65", "ML-KEM-768"],
+            "recipient": recipient,
         });
         assert_eq!(shown.json(), holding);
         assert!(run(&["identity", "show", file]).stdout.contains(json["did"].as_str().expect("a DID")));

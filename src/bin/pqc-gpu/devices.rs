@@ -142,6 +142,31 @@ impl Facts {
     }
 }
 
+/// What holds where a sealed file is opened on a device.
+#[derive(Serialize)]
+pub(crate) struct Promise {
+    pub(crate) mode: &'static str,
+    pub(crate) promise: &'static str,
+    pub(crate) bus: &'static str,
+}
+
+impl Promise {
+    /// Of this device.
+    pub(crate) fn of_sealed_file(device: &AnyDevice) -> Self {
+        let (info, (_, bus)) = (device.info(), keys_and_bus(device));
+        // Plaintext lies in host RAM where that is the device's memory.
+        if matches!(device, AnyDevice::Cpu(_)) || info.software || info.unified_memory {
+            return Promise { mode: MODE, promise: PROMISE, bus };
+        }
+        Promise {
+            mode: "sealed file opened on a GPU",
+            promise: "nobody but the recipients reads or alters a tensor between sealing and the device, and host RAM of the \
+                loading process never holds plaintext weights",
+            bus: "tensors cross as ciphertext only; their keys cross too: a bus tap that recorded them can decrypt",
+        }
+    }
+}
+
 /// Where the session's key is, and what whoever listens on the way to the device's memory gets.
 fn keys_and_bus(device: &AnyDevice) -> (&'static str, &'static str) {
     const HOST_HELD: &str = "host-held: host RAM holds keys";

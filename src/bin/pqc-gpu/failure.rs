@@ -2,7 +2,10 @@
 
 use std::{fmt, io, path::Path, process::ExitCode};
 
-use pqc_gpu_driver::{Error, error::ModuleFailure};
+use pqc_gpu_driver::{
+    Error,
+    error::{ModuleFailure, SealedFailure},
+};
 
 use crate::output::{printable, shown};
 
@@ -83,9 +86,25 @@ impl fmt::Display for Failure {
     }
 }
 
+impl Kind {
+    fn of(failure: &SealedFailure) -> Self {
+        match failure {
+            SealedFailure::Malformed(_)
+            | SealedFailure::Version(_)
+            | SealedFailure::Read(_)
+            | SealedFailure::Changed
+            | SealedFailure::Model(_) => Kind::Usage,
+            SealedFailure::Write(_) => Kind::Other,
+            // All others are of what has the right form: somebody else's, altered, cut off or old.
+            _ => Kind::Rejected,
+        }
+    }
+}
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        let kind = match error {
+        let kind = match &error {
+            Error::SealedFile(failure) => Kind::of(failure),
             Error::ChannelEstablishment(_)
             | Error::ChannelClosed
             | Error::ChannelFailed

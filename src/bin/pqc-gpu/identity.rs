@@ -4,7 +4,10 @@ mod store;
 
 use std::path::{Path, PathBuf};
 
-use pqc_gpu_driver::identity::{Identity, KeyId, PublicIdentity, PublicKey};
+use pqc_gpu_driver::{
+    identity::{Identity, KeyId, PublicIdentity, PublicKey},
+    sealed::RecipientKey,
+};
 use serde::Serialize;
 
 use crate::{
@@ -152,23 +155,26 @@ struct Holding {
     did: String,
     key_id: String,
     algorithms: &'static [&'static str],
+    /// By which sealed files know it; null without an ML-KEM-768 key.
+    recipient: Option<String>,
 }
 
 fn show(path: &Path, json: bool) -> Result<(), Failure> {
     const BOTH: &[&str] = &["ML-DSA-65", "ML-KEM-768"];
     let text = files::read_pem(path)?;
-    let (kind, algorithms, key_id) = if text.contains("PRIVATE KEY-----") {
+    let recipient = |public: &PublicIdentity| Some(RecipientKey::from(public).id().to_string());
+    let (kind, algorithms, key_id, recipient) = if text.contains("PRIVATE KEY-----") {
         let identity = Identity::from_pem(&text).map_err(|error| unusable(error, path))?;
         warn_if_exposed(path);
-        ("private", BOTH, identity.public_key().key_id())
+        ("private", BOTH, identity.public_key().key_id(), recipient(identity.public()))
     } else if let Ok(public) = PublicIdentity::from_pem(&text) {
-        ("public", BOTH, public.signing_key().key_id())
+        ("public", BOTH, public.signing_key().key_id(), recipient(&public))
     } else {
         // A public key that another program wrote can be pinned without an ML-KEM key beside it.
         let key = PublicKey::from_pem(&text).map_err(|error| unusable(error, path))?;
-        ("public", &BOTH[..1], key.key_id())
+        ("public", &BOTH[..1], key.key_id(), None)
     };
-    let holding = Holding { kind, did: key_id.did(), key_id: hex(key_id), algorithms };
+    let holding = Holding { kind, did: key_id.did(), key_id: hex(key_id), algorithms, recipient };
     match json {
         true => output::json(&holding),
         false => output::lines([
@@ -176,6 +182,7 @@ fn show(path: &Path, json: bool) -> Result<(), Failure> {
             format!("identity    {}", holding.did),
             format!("key-id      {}", holding.key_id),
             format!("algorithms  {}", holding.algorithms.join(", ")),
+            format!("recipient   {}", holding.recipient.as_deref().unwrap_or("-")),
         ]),
     }
 }

@@ -19,6 +19,7 @@ mod output;
 #[cfg(feature = "wgpu")]
 mod quiet;
 mod remote;
+mod sealed;
 mod serve;
 mod tamper;
 mod timed;
@@ -39,6 +40,10 @@ Examples:
       The same with an attacker on the wire.
   pqc-gpu serve --listen 127.0.0.1:7700 --identity gpu.pem --trust alice.pub.pem
       The device's end for hosts elsewhere, which run pqc-gpu transfer --connect.
+  pqc-gpu seal model.safetensors --to alice.pub.pem --sign-with publisher.pem -o model.pqgs
+      A model sealed once, for its recipients' devices to open.
+  pqc-gpu load model.pqgs --identity alice.pem --trust publisher.pub.pem
+      Opens it on a device; from a disk, a web server or S3.
   pqc-gpu devices
       What can be used here, and what its use promises.
   pqc-gpu identity new alice
@@ -68,6 +73,12 @@ enum Command {
     Devices(devices::Arguments),
     Transfer(Box<transfer::Arguments>),
     Serve(Box<serve::Arguments>),
+    Seal(sealed::seal::Arguments),
+    Inspect(sealed::inspect::Arguments),
+    Verify(sealed::verify::Arguments),
+    Open(sealed::open::Arguments),
+    Load(sealed::load::Arguments),
+    Rewrap(sealed::rewrap::Arguments),
     Bench(bench::Arguments),
     Kat(kat::Arguments),
     Identity(identity::Arguments),
@@ -80,6 +91,12 @@ impl Command {
             Command::Devices(arguments) => arguments.run(),
             Command::Transfer(arguments) => arguments.run(),
             Command::Serve(arguments) => arguments.run(),
+            Command::Seal(arguments) => arguments.run(),
+            Command::Inspect(arguments) => arguments.run(),
+            Command::Verify(arguments) => arguments.run(),
+            Command::Open(arguments) => arguments.run(),
+            Command::Load(arguments) => arguments.run(),
+            Command::Rewrap(arguments) => arguments.run(),
             Command::Bench(arguments) => arguments.run(),
             Command::Kat(arguments) => arguments.run(),
             Command::Identity(arguments) => arguments.run(),
