@@ -250,13 +250,13 @@ fn s3(rest: &str, idle: Duration) -> Result<(Box<dyn ObjectStore>, Path), Sealed
 }
 
 fn limits(idle: Duration) -> [(ClientConfigKey, String); 3] {
-    let seconds = |duration: Duration| format!("{} milliseconds", duration.as_millis());
+    let written = |duration: Duration| format!("{}ms", duration.as_millis());
     // A request that goes on for ever, a byte now and then, ends too.
     let whole = idle.saturating_mul(10).max(Duration::from_secs(60));
     [
-        (ClientConfigKey::ConnectTimeout, seconds(CONNECT_TIMEOUT.min(idle))),
-        (ClientConfigKey::ReadTimeout, seconds(idle)),
-        (ClientConfigKey::Timeout, seconds(whole)),
+        (ClientConfigKey::ConnectTimeout, written(CONNECT_TIMEOUT.min(idle))),
+        (ClientConfigKey::ReadTimeout, written(idle)),
+        (ClientConfigKey::Timeout, written(whole)),
     ]
 }
 

@@ -371,7 +371,7 @@ fn a_sealed_file_is_loaded_and_the_promise_is_told() {
     assert_eq!(bench.seal(DIGITS, "m.pqgs", &[]).code, 0);
     loads(&bench, "cpu");
     let file = bench.at("m.pqgs");
-    bench.with("load", &file, "alice", &["--device", "cuda:7"]).fails_with(3);
+    bench.with("load", &file, "alice", &["--device", "cuda:98"]).fails_with(3);
     let table = run(&[
         "load",
         &file,
