@@ -15,7 +15,7 @@ FIXED = set("""add sub mul mad addc subc and or xor not neg abs shl shr shf lop3
 BRANCHES = {"bra", "ret", "exit", "bar", "barrier"}
 DECLARATIONS = re.compile(r"^\s*(\.|\)|\(|\{|\}|//|$)")
 LINE = re.compile(r"^\s*(?:@!?(%p\d+)\s+)?([a-z][a-z0-9]*)((?:\.[\w:]+)*)\s*(.*?);\s*$")
-REGISTER = re.compile(r"%[a-z]+\d+")
+REGISTER = re.compile(r"%(?!(?:tid|ntid|ctaid|nctaid|laneid|warpid)\b)[a-zA-Z_]\w*")
 SPECIAL = re.compile(r"%(tid|ntid|ctaid|nctaid|laneid|warpid)\b")
 
 
@@ -135,6 +135,8 @@ class Pass:
                 memory.stored(points, offset, size, computed(data), at, text)
             if name == "atom" and points:
                 self._set(parts[0], memory.loaded(points, offset, size))
+        elif "const" in kinds and name == "ld":
+            self._set(parts[0], KNOWN)
         elif "shared" in kinds or "local" in kinds:
             space = "shared" if "shared" in kinds else "local"
             if name == "ld":

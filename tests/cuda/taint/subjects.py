@@ -21,6 +21,10 @@ KERNELS = {
     "open": ([CONTEXT, PUBLIC, PUBLIC, SECRET], 0, False),
     "seal": ([CONTEXT, SECRET, SEALED], 1, False),
     "tag": ([CONTEXT, PUBLIC, SEALED], 1, False),
+    # Over ciphertext.
+    "hash_leaves": ([PUBLIC, PUBLIC], 0, False),
+    "hash_nodes": ([PUBLIC, PUBLIC], 0, False),
+    "compare_root": ([PUBLIC, PUBLIC], 0, False),
     "cast_elements": ([SECRET, SECRET], 0, True),
     "dequantize_blocks": ([SECRET, SECRET], 0, True),
     "dequantize_channels": ([SECRET, SECRET, SECRET, SECRET], 0, True),
