@@ -10,8 +10,9 @@ struct CastParams {
 
 enum Element : u32 { F32, F16, BF16, I8, U8 };
 
-DEVICE u32 in_word(u32 element) {
-    return element == F32 ? 1 : element == F16 || element == BF16 ? 2 : 4;
+// log2 of how many lie in a word.
+DEVICE u32 split_of(u32 element) {
+    return element == F32 ? 0 : element == F16 || element == BF16 ? 1 : 2;
 }
 
 DEVICE u32 from_source(u32 value, u32 source) {
@@ -47,15 +48,16 @@ DEVICE u32 to_wanted(u32 bits, u32 wanted) {
 KERNEL(cast_elements, OPS_THREADS)(CastParams p, const u32 *input, u32 *output) {
     EACH_THREAD(thread, OPS_THREADS) {
         const u32 word = GROUP() * OPS_THREADS + thread;
-        const u32 each = in_word(p.wanted);
-        const u64 first = (u64)word * each;
+        const u32 source = split_of(p.source), wanted = split_of(p.wanted);
+        const u64 first = (u64)word << wanted;
         if (first < p.count) {
-            const u32 there = least(each, p.count - (u32)first);
+            const u32 there = least(1u << wanted, p.count - (u32)first);
             u32 made = 0;
             ROLLED
             for (u32 i = 0; i < there; i++) {
-                const u32 value = element(input, (u32)first + i, in_word(p.source));
-                made |= to_wanted(from_source(value, p.source), p.wanted) << (i * (32 / each));
+                const u32 at = (u32)first + i;
+                const u32 value = (input[at >> source] >> shift_of(at, source)) & bits_of(source);
+                made |= to_wanted(from_source(value, p.source), p.wanted) << shift_of(i, wanted);
             }
             output[word] = made;
         }

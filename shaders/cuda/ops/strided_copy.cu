@@ -23,21 +23,21 @@ DEVICE u32 source_of(const CopyParams &p, u32 index) {
 KERNEL(strided_copy, OPS_THREADS)(CopyParams p, const u32 *input, u32 *output) {
     EACH_THREAD(thread, OPS_THREADS) {
         const u32 word = GROUP() * OPS_THREADS + thread;
-        // A word holds one element or several, or is a part of one.
-        const u32 words = most(p.element_bytes / 4, 1), each = most(4 / p.element_bytes, 1), bits = 32 / each;
-        const u64 start = (u64)(word / words) * each;
+        // A word holds one element or several, or is a half of one.
+        const u32 halves = p.element_bytes == 8, split = p.element_bytes == 1 ? 2 : p.element_bytes == 2 ? 1 : 0;
+        const u64 start = (u64)(word >> halves) << split;
         if (start < p.count) {
-            const u32 there = least(each, p.count - (u32)start);
+            const u32 there = least(1u << split, p.count - (u32)start);
             u32 made = 0, mask = 0;
             ROLLED
             for (u32 i = 0; i < there; i++) {
                 // Below `window_first` this wraps round, past every window.
                 const u32 source = source_of(p, p.first + (u32)start + i) - p.window_first;
                 if (source < p.window_count) {
-                    const u32 value = input[(u64)(source / each) * words + word % words] >> (source % each * bits);
-                    const u32 place = (~0u >> (32 - bits)) << (i * bits);
-                    made |= (value << (i * bits)) & place;
-                    mask |= place;
+                    const u64 at = ((u64)(source >> split) << halves) + (word & halves);
+                    const u32 value = (input[at] >> shift_of(source, split)) & bits_of(split);
+                    made |= value << shift_of(i, split);
+                    mask |= bits_of(split) << shift_of(i, split);
                 }
             }
             output[word] = (output[word] & ~mask) | made;

@@ -44,8 +44,12 @@ DEVICE u32 rounded(u32 value, u32 bits) {
     return kept + ((cut + (1u << (bits - 1)) - 1 + (kept & 1)) >> bits);
 }
 
-// An element of 8, 16 or 32 bits, the `at`-th; `in_word` of them lie in a word.
-DEVICE u32 element(const u32 *input, u32 at, u32 in_word) {
-    const u32 bits = 32 / in_word;
-    return (input[at / in_word] >> (at % in_word * bits)) & (~0u >> (32 - bits));
+// Where the `at`-th element starts in its word, of which 1 << split lie in one.
+DEVICE u32 shift_of(u32 at, u32 split) {
+    return (at & ((1u << split) - 1)) << (5 - split);
+}
+
+// The bits of such an element.
+DEVICE u32 bits_of(u32 split) {
+    return ~0u >> (32 - (32u >> split));
 }

@@ -24,5 +24,5 @@ DEVICE bool usable(const Params &p, const Block *context) {
         stamped |= p.stamp[i];
         h |= context[H].w[i];
     }
-    return differs == 0 && stamped != 0 && h != 0;
+    return differs == 0 && stamped != 0 && declassify(h != 0) == 1;
 }

@@ -1,0 +1,1 @@
+"""What in compiled kernels depends on secrets."""
