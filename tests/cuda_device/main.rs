@@ -21,7 +21,7 @@ use pqc_gpu_driver::{
 conformance!(suite, CudaDevice::open(0));
 
 fn suite_on_a_stand_in(environment: &[(&str, &str)]) {
-    stand_in::run("suite::", 44, 2, environment);
+    stand_in::run("suite::", 57, 2, environment);
 }
 
 /// Seeds choose the order in which the stand-in does what it may.
