@@ -202,7 +202,8 @@ fn what_was_altered_is_refused_and_leaves_nothing() {
     assert!(refused.json()["rejected"].as_u64() >= Some(1), "{refused:?}");
     assert!(refused.stderr.contains("conv1.bias"), "{refused:?}");
 
-    let cases: [(&str, i32, fn(&mut Vec<u8>)); 8] = [
+    type Change = fn(&mut Vec<u8>);
+    let cases: [(&str, i32, Change); 8] = [
         ("magic", 2, |bytes| bytes[0] ^= 1),
         ("version", 2, |bytes| bytes[4] = 2),
         ("a front alone", 2, |bytes| bytes.truncate(100)),

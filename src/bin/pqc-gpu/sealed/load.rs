@@ -103,11 +103,11 @@ impl Arguments {
         };
         let outcome = on_device!(device, device => block_on(load(&model, device, roots, &mut report)));
         let outcome = outcome.map_err(|failure| failure.about(self.file.name()));
-        if let Err(failure) = &outcome {
-            if failure.is_rejection() {
-                report.verdicts.rejection = Some(failure.to_string());
-                report.verdicts.rejected = model.manifest().tensors().len() - report.verdicts.verified;
-            }
+        if let Err(failure) = &outcome
+            && failure.is_rejection()
+        {
+            report.verdicts.rejection = Some(failure.to_string());
+            report.verdicts.rejected = model.manifest().tensors().len() - report.verdicts.verified;
         }
         match outcome {
             Ok(()) if !self.json => report.print(),
