@@ -132,8 +132,8 @@ class FetchSource {
     for (;;) {
       this.signal?.throwIfAborted();
       try {
-        const at = this.#forward?.at ?? -1;
-        if (at > offset || at + SKIPPED < offset) await this.#attempt(offset);
+        const at = this.#forward?.at;
+        if (at === undefined || at > offset || at + SKIPPED < offset) await this.#attempt(offset);
         const there = await this.#forward.skipTo(offset, this.signal);
         const part = there && (await this.#forward.some(Math.min(length, PART), this.signal));
         if (part) {

@@ -61,7 +61,8 @@ export async function serve() {
       if (flip !== undefined && at <= flip && flip < at + piece.length) piece[flip - at] ^= 1;
       if (cut !== undefined && at + piece.length > cut && !cutAlready.has(request.url)) {
         cutAlready.add(request.url);
-        response.write(piece.subarray(0, Math.max(cut - at, 0)), () => response.destroy());
+        // Not at once: a reset takes with it what the browser has not read yet, all of it perhaps.
+        response.write(piece.subarray(0, Math.max(cut - at, 0)), () => setTimeout(() => response.destroy(), 300));
         return;
       }
       if (slow !== undefined) await new Promise((done) => setTimeout(done, slow));
